@@ -1,0 +1,10 @@
+// The engine's face for gst-elements alone: what the three elements are shells over.
+// Threads: as the headers it gathers.
+#pragma once
+
+#include "engine/bitstream.hpp"
+#include "engine/color_convert.hpp"
+#include "engine/encoder_choice.hpp"
+#include "engine/render_delegate.hpp"
+#include "engine/renderer.hpp"
+#include "engine/test_pattern.hpp"

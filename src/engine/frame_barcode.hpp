@@ -1,0 +1,39 @@
+// A frame id painted into the picture as black and white blocks, so that the id can be read back
+// after encoding and decoding, on any machine, to measure latency end to end. Layout:
+// docs/drawing.md. Not a hash of the picture and not meant to look nice. Threads: any (pure
+// functions).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "data/types.hpp"
+
+namespace napari::engine {
+
+inline constexpr int kBarcodeBlockPx = 16;  // at least; grows with the picture
+inline constexpr int kBarcodeColumns = 24;
+inline constexpr int kBarcodeRows = 2;
+
+// Side of one block in a picture of this size; 0 where the barcode does not fit (narrower than 384
+// or lower than 64 px).
+[[nodiscard]] int barcode_block_px(data::CanvasSize size);
+
+// Paints the low 32 bits of `frame_id` into the top left corner of RGBA8 rows, top first. Does
+// nothing where it does not fit.
+void draw_barcode(std::span<std::uint8_t> rgba, std::size_t stride_bytes, data::CanvasSize size,
+                  std::uint64_t frame_id);
+
+// Reads it from luma (or any one channel), `pixel_step` bytes a pixel. A picture stored bottom row
+// first is recognised and read all the same. Nothing when there is no barcode or it is damaged.
+struct LumaView {
+  std::span<const std::uint8_t> bytes;
+  std::size_t stride_bytes{0};
+  std::size_t pixel_step{1};
+  data::CanvasSize size;
+};
+[[nodiscard]] std::optional<std::uint32_t> read_barcode(const LumaView& luma);
+
+}  // namespace napari::engine

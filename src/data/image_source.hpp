@@ -2,7 +2,9 @@
 // Threads: immutable after opening; `read` may be called from any number of threads at once and blocks.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -31,12 +33,20 @@ struct Level {
   std::string codec;                 // for people: "blosc(lz4, shuffle)"
 };
 
+// What the data set's author wrote about a channel (OME `omero`). Data values, native.
+struct ChannelInfo {
+  std::string name;
+  std::optional<std::array<double, 2>> window;  // contrast limits to start with, low < high
+  std::optional<std::array<double, 2>> range;   // where values may lie, low < high
+};
+
 struct ImageInfo {
   std::string name;
   std::string path;      // what was opened
   std::string format;    // "OME-Zarr 0.4"
   std::vector<Axis> axes;
   std::vector<Level> levels;  // [0] is the finest; never empty
+  std::vector<ChannelInfo> channels;  // empty: nothing stated; else one a channel (or one for an image without that axis)
 };
 
 class ImageSource {

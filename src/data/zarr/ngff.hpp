@@ -1,0 +1,38 @@
+// OME-NGFF 0.1 to 0.4 metadata of an image group: axes, levels, transforms, channels. Reads one .zattrs, no array.
+// Threads: any (values).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/image_source.hpp"
+#include "gstx/result.hpp"
+
+namespace napari::data::zarr {
+
+inline constexpr std::size_t kLevelsMax = 64;
+
+struct MultiscaleLevel {
+  std::string path;
+  std::vector<double> scale;        // empty: no axes were stated, the array's rank decides
+  std::vector<double> translation;  // as long as `scale`
+  bool transformed{false};          // the file states a transformation of this level
+};
+
+struct Multiscale {
+  std::string name;        // may be empty
+  std::string version;     // may be empty
+  std::vector<Axis> axes;  // empty: none stated
+  std::vector<MultiscaleLevel> levels;
+  std::vector<ChannelInfo> channels;
+};
+
+// The first entry of `multiscales`; `not_found` when there is none. `name` is the file, for messages.
+[[nodiscard]] gstx::Result<Multiscale> parse_multiscale(std::string_view json,
+                                                        std::string_view name);
+
+// What NGFF 0.1 and bare arrays mean: the last `rank` of t, c, z, y, x.
+[[nodiscard]] std::vector<Axis> default_axes(std::size_t rank);
+
+}  // namespace napari::data::zarr

@@ -18,8 +18,9 @@ struct TypeSpec {
 
 [[nodiscard]] inline GType ensure_type(const TypeSpec& spec) {
   if (const GType known = g_type_from_name(spec.name); known != G_TYPE_INVALID) return known;
-  return g_type_register_static_simple(spec.parent, g_intern_static_string(spec.name), spec.class_size,
-                                       spec.class_init, spec.instance_size, spec.init, GTypeFlags{});
+  return g_type_register_static_simple(spec.parent, g_intern_static_string(spec.name),
+                                       spec.class_size, spec.class_init, spec.instance_size,
+                                       spec.init, GTypeFlags{});
 }
 
 // The same for the enumeration behind a property. `values` ends with a zero entry and lives for ever.

@@ -2,9 +2,12 @@
 // Threads: as the headers it gathers.
 #pragma once
 
+#include "data/core_budget.hpp"
 #include "engine/bitstream.hpp"
 #include "engine/color_convert.hpp"
 #include "engine/encoder_choice.hpp"
+#include "engine/frame_meta.hpp"
+#include "engine/napari_events.hpp"
 #include "engine/render_delegate.hpp"
 #include "engine/renderer.hpp"
 #include "engine/test_pattern.hpp"

@@ -1,0 +1,78 @@
+#include "engine/gl/band_pacer.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/gl/gl_objects.hpp"
+
+namespace napari::engine {
+namespace {
+
+constexpr double kBandNs = 5e6;
+constexpr std::int64_t kMeasurablePixels = 2048;  // below, a band's time says more about the driver
+constexpr int kTile = 8;                          // edge of a work group
+constexpr GLuint64 kHangNs = 20'000'000'000;
+
+std::int64_t now_ns() {
+  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+}
+
+}  // namespace
+
+void BandPacer::begin_draw() {
+  // What the last picture cost at worst is the guess for this one; the slow decay lets a cheaper view have larger bands.
+  if (worst_ns_px_ > 0) cost_ns_px_ = std::max(worst_ns_px_, 0.7 * cost_ns_px_);
+  worst_ns_px_ = 0;
+}
+
+std::int64_t BandPacer::pixels_left() const {
+  const double cost = std::max({cost_ns_px_, worst_ns_px_, cost_ns_px_min_});
+  return static_cast<std::int64_t>(std::min(kBandNs / cost, 1e9)) - pending_px_;
+}
+
+gstx::Result<void> BandPacer::run(const PixelRect& area, const std::stop_token& stop,
+                                  const std::function<void(const PixelRect&)>& dispatch) {
+  for (int y = area.y; y < area.y + area.height;) {
+    const int rows_left = area.y + area.height - y;
+    int height = std::min(kTile, rows_left);
+    int x = area.x;
+    while (x < area.x + area.width) {
+      if (stop.stop_requested()) {
+        GSTX_TRY(finish());
+        return gstx::fail(gstx::ErrorCode::unavailable, "drawing was stopped");
+      }
+      if (pending_px_ > 0 && pixels_left() < kTile * kTile) GSTX_TRY(finish());
+      const std::int64_t budget = std::max<std::int64_t>(pixels_left(), kTile * kTile);
+      int width = area.x + area.width - x;
+      if (x == area.x && budget >= static_cast<std::int64_t>(width) * kTile) {
+        const std::int64_t rows = budget / width / kTile * kTile;
+        height = static_cast<int>(std::min<std::int64_t>(rows, rows_left));
+      } else {
+        width = static_cast<int>(std::min<std::int64_t>(budget / kTile / kTile * kTile, width));
+      }
+      if (pending_px_ == 0) pending_since_ns_ = now_ns();
+      dispatch({x, y, width, height});
+      pending_px_ += static_cast<std::int64_t>(width) * height;
+      x += width;
+    }
+    y += height;
+  }
+  return {};
+}
+
+gstx::Result<void> BandPacer::finish() {
+  const GlFence fence;
+  if (!fence.wait(kHangNs)) {
+    return gstx::fail(gstx::ErrorCode::internal,
+                      "the GPU did not finish a band within 20 s or lost its context");
+  }
+  if (pending_px_ >= kMeasurablePixels) {
+    const double cost =
+        static_cast<double>(now_ns() - pending_since_ns_) / static_cast<double>(pending_px_);
+    worst_ns_px_ = std::max(worst_ns_px_, cost);
+  }
+  pending_px_ = 0;
+  return {};
+}
+
+}  // namespace napari::engine

@@ -1,0 +1,27 @@
+// A layer's transfer as the shaders want it (colour_of in common.glsl): for 8- and 16-bit integers that are not
+// interpolated a table with the colour of every value, computed in double precision; else the colour map itself, and
+// the shader does the rest. Pure; knows no GL. Threads: any.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "data/render_plan.hpp"
+#include "gstx/result.hpp"
+
+namespace napari::engine {
+
+struct ColourTable {
+  bool exact{false};
+  float low{0};  // exact: the value of entry 0
+  float span{1};
+  float gamma{1};
+  std::vector<std::array<float, 4>> entries;
+};
+
+// Fails where the transfer names no colour map or holds a value that is not finite.
+[[nodiscard]] gstx::Result<ColourTable> make_colour_table(const data::Transfer& transfer,
+                                                          data::DType dtype,
+                                                          data::Interpolation interpolation);
+
+}  // namespace napari::engine

@@ -1,0 +1,160 @@
+#include "engine/gl/egl_devices.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <epoxy/egl.h>
+#include <fmt/format.h>
+
+namespace napari::engine {
+namespace {
+
+using gstx::ErrorCode;
+
+constexpr int kDevicesMax = 64;
+
+// Extension lists are words between spaces: a plain find would take a prefix of a longer name for the name.
+bool has_word(std::string_view words, std::string_view word) {
+  for (std::size_t at = words.find(word); at != std::string_view::npos;
+       at = words.find(word, at + 1)) {
+    const bool starts = at == 0 || words[at - 1] == ' ';
+    const std::size_t end = at + word.size();
+    if (starts && (end == words.size() || words[end] == ' ')) return true;
+  }
+  return false;
+}
+
+std::optional<int> cuda_ordinal_of(EGLDeviceEXT device, std::string_view extensions) {
+  if (!has_word(extensions, "EGL_NV_device_cuda")) return std::nullopt;
+  EGLAttrib value = -1;
+  if (eglQueryDeviceAttribEXT(device, EGL_CUDA_DEVICE_NV, &value) == EGL_FALSE) return std::nullopt;
+  return static_cast<int>(value);
+}
+
+std::vector<EglDevice> enumerate() {
+  std::array<EGLDeviceEXT, kDevicesMax> handles{};
+  EGLint count = 0;
+  if (eglQueryDevicesEXT(kDevicesMax, handles.data(), &count) == EGL_FALSE) return {};
+  std::vector<EglDevice> devices;
+  for (int i = 0; i < std::min<int>(count, kDevicesMax); ++i) {
+    EGLDeviceEXT handle = handles[static_cast<std::size_t>(i)];
+    const char* extensions = eglQueryDeviceStringEXT(handle, EGL_EXTENSIONS);
+    EglDevice device{.handle = handle, .index = i, .extensions = extensions ? extensions : ""};
+    device.cuda_ordinal = cuda_ordinal_of(handle, device.extensions);
+    devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+}  // namespace
+
+gstx::Result<std::vector<EglDevice>> list_egl_devices() {
+  if (!epoxy_has_egl()) {
+    return gstx::fail(ErrorCode::unsupported, "libEGL.so.1 is not installed (apt: libegl1)");
+  }
+  if (!epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_EXT_platform_base")) {
+    return gstx::fail(ErrorCode::unsupported, "EGL has no EGL_EXT_platform_base: no headless use");
+  }
+  std::vector<EglDevice> devices;
+  const bool listed = (epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_EXT_device_enumeration") &&
+                       epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_EXT_device_query")) ||
+                      epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_EXT_device_base");
+  if (listed && epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_EXT_platform_device")) {
+    devices = enumerate();
+  }
+  if (devices.empty() && epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_MESA_platform_surfaceless")) {
+    devices.push_back(EglDevice{});
+  }
+  if (devices.empty()) {
+    return gstx::fail(ErrorCode::unsupported,
+                      listed ? "EGL lists no device and has no EGL_MESA_platform_surfaceless"
+                             : "EGL has neither EGL_EXT_device_enumeration nor "
+                               "EGL_MESA_platform_surfaceless");
+  }
+  return devices;
+}
+
+gstx::Result<EglDevice> choose_egl_device(const std::vector<EglDevice>& devices, int device) {
+  const auto knows_cuda = [](const EglDevice& d) { return d.cuda_ordinal.has_value(); };
+  if (std::any_of(devices.begin(), devices.end(), knows_cuda)) {
+    for (const EglDevice& candidate : devices) {
+      if (candidate.cuda_ordinal == device) return candidate;
+    }
+    return gstx::fail(
+        ErrorCode::not_found,
+        fmt::format("no EGL device has CUDA ordinal {}: {} of {} state one", device,
+                    std::count_if(devices.begin(), devices.end(), knows_cuda), devices.size()));
+  }
+  if (device < 0 || std::cmp_greater_equal(device, devices.size())) {
+    return gstx::fail(ErrorCode::not_found, fmt::format("EGL device {} not in 0..{}", device,
+                                                        static_cast<int>(devices.size()) - 1));
+  }
+  return devices[static_cast<std::size_t>(device)];
+}
+
+gstx::Result<void*> open_egl_display(const EglDevice& device) {
+  const bool surfaceless = device.handle == nullptr;
+  EGLDisplay display = eglGetPlatformDisplayEXT(
+      surfaceless ? EGL_PLATFORM_SURFACELESS_MESA : EGL_PLATFORM_DEVICE_EXT,
+      surfaceless ? reinterpret_cast<void*>(EGL_DEFAULT_DISPLAY) : device.handle, nullptr);
+  const std::string which =
+      surfaceless ? "the surfaceless platform" : fmt::format("EGL device {}", device.index);
+  if (display == EGL_NO_DISPLAY) {
+    return gstx::fail(ErrorCode::unsupported,
+                      fmt::format("{} gives no display: {}", which, egl_error_text()));
+  }
+  EGLint major = 0;
+  EGLint minor = 0;
+  if (eglInitialize(display, &major, &minor) == EGL_FALSE) {
+    return gstx::fail(
+        ErrorCode::unsupported,
+        fmt::format("{} cannot be initialised: {}; is the driver installed and may this "
+                    "user open the device node?",
+                    which, egl_error_text()));
+  }
+  return display;
+}
+
+std::string egl_error_text() {
+  const EGLint code = eglGetError();
+  const char* name = "unknown error";
+  switch (code) {
+    case EGL_SUCCESS:
+      name = "no EGL error";
+      break;
+    case EGL_NOT_INITIALIZED:
+      name = "EGL_NOT_INITIALIZED";
+      break;
+    case EGL_BAD_ACCESS:
+      name = "EGL_BAD_ACCESS";
+      break;
+    case EGL_BAD_ALLOC:
+      name = "EGL_BAD_ALLOC";
+      break;
+    case EGL_BAD_ATTRIBUTE:
+      name = "EGL_BAD_ATTRIBUTE";
+      break;
+    case EGL_BAD_CONFIG:
+      name = "EGL_BAD_CONFIG";
+      break;
+    case EGL_BAD_CONTEXT:
+      name = "EGL_BAD_CONTEXT";
+      break;
+    case EGL_BAD_DISPLAY:
+      name = "EGL_BAD_DISPLAY";
+      break;
+    case EGL_BAD_MATCH:
+      name = "EGL_BAD_MATCH";
+      break;
+    case EGL_BAD_PARAMETER:
+      name = "EGL_BAD_PARAMETER";
+      break;
+    default:
+      break;
+  }
+  return fmt::format("{} ({:#x})", name, code);
+}
+
+}  // namespace napari::engine

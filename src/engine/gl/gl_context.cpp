@@ -1,0 +1,177 @@
+#include "engine/gl/gl_context.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include <epoxy/egl.h>
+#include <epoxy/gl.h>
+#include <fmt/format.h>
+
+#include "engine/gl/egl_devices.hpp"
+#include "engine/gl/gl_drawer.hpp"
+
+namespace napari::engine {
+namespace {
+
+using gstx::ErrorCode;
+
+constexpr std::size_t kMessageMax = 500;
+
+std::string gl_string(GLenum name) {
+  const GLubyte* text = glGetString(name);
+  return text != nullptr ? reinterpret_cast<const char*>(text) : "unknown";
+}
+
+GLint gl_integer(GLenum name) {
+  GLint value = 0;
+  glGetIntegerv(name, &value);
+  return value;
+}
+
+bool is_software(std::string_view renderer) {
+  constexpr std::string_view kSoftware[] = {"llvmpipe", "softpipe", "swrast",
+                                            "SWR",      "Software", "SwiftShader"};
+  return std::any_of(std::begin(kSoftware), std::end(kSoftware), [&](std::string_view name) {
+    return renderer.find(name) != std::string_view::npos;
+  });
+}
+
+// A config is wanted only where contexts cannot do without; no surface is ever made with it.
+gstx::Result<EGLConfig> choose_config(EGLDisplay display) {
+  if (epoxy_has_egl_extension(display, "EGL_KHR_no_config_context")) return EGL_NO_CONFIG_KHR;
+  const EGLint wanted[] = {EGL_SURFACE_TYPE, 0, EGL_RENDERABLE_TYPE, EGL_OPENGL_BIT, EGL_NONE};
+  EGLConfig config = nullptr;
+  EGLint count = 0;
+  if (eglChooseConfig(display, wanted, &config, 1, &count) == EGL_FALSE || count < 1) {
+    return gstx::fail(ErrorCode::unsupported, "EGL has no config that desktop GL can draw with");
+  }
+  return config;
+}
+
+gstx::Result<EGLContext> make_context(EGLDisplay display) {
+  if (!epoxy_has_egl_extension(display, "EGL_KHR_surfaceless_context")) {
+    return gstx::fail(ErrorCode::unsupported, "EGL has no EGL_KHR_surfaceless_context");
+  }
+  if (eglBindAPI(EGL_OPENGL_API) == EGL_FALSE) {
+    return gstx::fail(ErrorCode::unsupported, "EGL has no desktop GL: " + egl_error_text());
+  }
+  GSTX_ASSIGN_OR_RETURN(const EGLConfig config, choose_config(display));
+  const EGLint attributes[] = {EGL_CONTEXT_MAJOR_VERSION,
+                               4,
+                               EGL_CONTEXT_MINOR_VERSION,
+                               3,
+                               EGL_CONTEXT_OPENGL_PROFILE_MASK,
+                               EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT,
+                               EGL_NONE};
+  const EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
+  if (context == EGL_NO_CONTEXT) {
+    return gstx::fail(ErrorCode::unsupported,
+                      "no GL 4.3 core context (compute shaders need it): " + egl_error_text());
+  }
+  return context;
+}
+
+}  // namespace
+
+gstx::Result<std::shared_ptr<GlContext>> GlContext::open(int device) {
+  GSTX_ASSIGN_OR_RETURN(const auto devices, list_egl_devices());
+  GSTX_ASSIGN_OR_RETURN(const EglDevice chosen, choose_egl_device(devices, device));
+  return open_on(chosen);
+}
+
+gstx::Result<std::shared_ptr<GlContext>> GlContext::open_on(const EglDevice& device) {
+  GSTX_ASSIGN_OR_RETURN(void* display, open_egl_display(device));
+  std::shared_ptr<GlContext> context(new GlContext());  // the constructor is private
+  context->info_.egl_index = device.index;
+  context->info_.cuda_ordinal = device.cuda_ordinal;
+  gstx::Result<void> started;
+  context->run([&] { started = context->start(display); });
+  GSTX_TRY(started);
+  return context;
+}
+
+gstx::Result<void> GlContext::start(void* display) {
+  display_ = display;
+  GSTX_ASSIGN_OR_RETURN(context_, make_context(display));
+  if (eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, context_) == EGL_FALSE) {
+    return gstx::fail(ErrorCode::unsupported,
+                      "the GL context cannot be made current: " + egl_error_text());
+  }
+  read_properties();
+  glEnable(GL_DEBUG_OUTPUT);
+  glEnable(GL_DEBUG_OUTPUT_SYNCHRONOUS);
+  glDebugMessageCallback(
+      [](GLenum, GLenum type, GLuint, GLenum severity, GLsizei length, const GLchar* text,
+         const void* self) noexcept {
+        const bool serious = type == GL_DEBUG_TYPE_ERROR || severity == GL_DEBUG_SEVERITY_HIGH;
+        if (!serious || length <= 0) return;
+        // The callback runs on the gl thread: the output is synchronous.
+        auto& message = static_cast<GlContext*>(const_cast<void*>(self))->last_message_;  // NOLINT
+        message.assign(text, std::min(static_cast<std::size_t>(length), kMessageMax));
+        g_debug("gl: %s", message.c_str());
+      },
+      this);
+  return check("starting");
+}
+
+void GlContext::read_properties() {
+  info_.vendor = gl_string(GL_VENDOR);
+  info_.renderer = gl_string(GL_RENDERER);
+  info_.version = gl_string(GL_VERSION);
+  info_.software = is_software(info_.renderer);
+  limits_.texture_edge_px = gl_integer(GL_MAX_TEXTURE_SIZE);
+  limits_.volume_edge_voxels = gl_integer(GL_MAX_3D_TEXTURE_SIZE);
+  GLint64 storage = 0;
+  glGetInteger64v(GL_MAX_SHADER_STORAGE_BLOCK_SIZE, &storage);
+  limits_.storage_bytes = static_cast<std::size_t>(std::max<GLint64>(storage, 0));
+  if (epoxy_has_gl_extension("GL_NVX_gpu_memory_info")) {
+    const GLint kib = gl_integer(GL_GPU_MEMORY_INFO_TOTAL_AVAILABLE_MEMORY_NVX);
+    limits_.memory_bytes = static_cast<std::size_t>(std::max(kib, 0)) * 1024;
+  }
+  limits_.persistent_mapping =
+      epoxy_gl_version() >= 44 || epoxy_has_gl_extension("GL_ARB_buffer_storage");
+}
+
+GlContext::~GlContext() {
+  run([this] {
+    if (context_ == nullptr) return;
+    glDebugMessageCallback(nullptr, nullptr);
+    eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
+    eglDestroyContext(display_, context_);
+    eglReleaseThread();
+  });
+}
+
+std::string GlContext::describe() const {
+  std::string text = fmt::format("{}, {}, GL {}, {}", info_.renderer, info_.vendor, info_.version,
+                                 info_.software ? "software" : "hardware");
+  if (info_.cuda_ordinal) text += fmt::format(", CUDA device {}", *info_.cuda_ordinal);
+  return text;
+}
+
+gstx::Result<void> GlContext::check(const char* doing) {
+  const GLenum first = glGetError();
+  if (first == GL_NO_ERROR) return {};
+  while (glGetError() != GL_NO_ERROR) {
+  }
+  const std::string message = std::exchange(last_message_, {});
+  return gstx::fail(first == GL_OUT_OF_MEMORY ? ErrorCode::unavailable : ErrorCode::internal,
+                    fmt::format("GL error {:#x} while {}{}{}", first, doing,
+                                message.empty() ? "" : ": ", message));
+}
+
+std::vector<std::string> describe_gl_devices() {
+  const auto devices = list_egl_devices();
+  if (!devices) return {"EGL: unusable: " + devices.error().message};
+  std::vector<std::string> lines;
+  for (const EglDevice& device : *devices) {
+    const std::string name =
+        device.index < 0 ? "EGL surfaceless" : fmt::format("EGL device {}", device.index);
+    const auto context = GlContext::open_on(device);
+    lines.push_back(context ? fmt::format("{}: {}", name, (*context)->describe())
+                            : fmt::format("{}: unusable: {}", name, context.error().message));
+  }
+  return lines;
+}
+
+}  // namespace napari::engine

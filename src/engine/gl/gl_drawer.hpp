@@ -1,0 +1,27 @@
+// The drawer that runs on a GPU: GL compute shaders through EGL, no window system. Draws the picture of docs/drawing.md.
+// Also runs on Mesa's llvmpipe, where it is slower than the SIMD drawer: for tests. A build without EGL has these
+// functions too; they then say so.
+// Threads: `draw` blocks its caller while the gl thread draws; any number of callers, one after the other. Make and
+// destroy it on any thread but the gl thread, which it owns.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/drawer.hpp"
+#include "gstx/result.hpp"
+
+namespace napari::engine {
+
+// `device` as in GlContext::open: the CUDA ordinal where EGL knows one, else the index of the EGL device.
+[[nodiscard]] gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int device);
+
+// `unsupported` with the reason where make_gl_drawer(device) would not give a drawer on real graphics hardware: what
+// `backend=auto` asks before it falls back to the SIMD drawer.
+[[nodiscard]] gstx::Result<void> probe_gl_hardware(int device);
+
+// For `doctor`: a line a device with renderer, version, software or hardware, or why it cannot be used.
+[[nodiscard]] std::vector<std::string> describe_gl_devices();
+
+}  // namespace napari::engine

@@ -1,0 +1,72 @@
+// Draws plans with compute shaders: owns every GL object of one drawer and issues its dispatches. Knows no threads.
+// Threads: [gl], construction and destruction included. The picture is defined in docs/drawing.md.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/drawer.hpp"
+#include "engine/gl/band_pacer.hpp"
+#include "engine/gl/colour_table.hpp"
+#include "engine/gl/frame_store.hpp"
+#include "engine/gl/gl_context.hpp"
+#include "engine/gl/gl_program.hpp"
+#include "engine/gl/slice_layout.hpp"
+#include "engine/gl/texture_pool.hpp"
+#include "gstx/result.hpp"
+
+namespace napari::engine {
+
+class GlPainter {
+ public:
+  explicit GlPainter(GlContext& context);
+
+  // Compiles what every picture needs, so that a driver that cannot is found out at the start.
+  [[nodiscard]] gstx::Result<void> warm_up();
+  // A checked plan (check_plan) onto a checked target.
+  [[nodiscard]] gstx::Result<void> paint(const data::RenderPlan& plan, const CpuTarget& target,
+                                         bool skipping, const std::stop_token& stop);
+  [[nodiscard]] const PoolStats& pool_stats() const { return textures_.stats(); }
+
+ private:
+  // What all layers of one picture share.
+  struct Pass {
+    const data::RenderPlan& plan;
+    data::CanvasSize size;  // drawn
+    bool only_layer;
+    bool skipping;
+    const std::stop_token& stop;
+  };
+
+  [[nodiscard]] gstx::Result<void> paint_layers(const Pass& pass);
+  [[nodiscard]] gstx::Result<void> paint_slice(const data::PlanLayer& layer, const Pass& pass);
+  [[nodiscard]] gstx::Result<void> paint_patch(const data::PlanLayer& layer,
+                                               const data::PlanePatch& patch,
+                                               const std::vector<PixelRect>& parts,
+                                               std::pair<int, int> axis_start, const Pass& pass);
+  [[nodiscard]] gstx::Result<void> paint_volume(const data::PlanLayer& layer, const Pass& pass);
+  [[nodiscard]] gstx::Result<void> resolve(const Pass& pass);
+  // Compiles on first use.
+  [[nodiscard]] gstx::Result<GlProgram*> program(const std::string& shader, TexelKind kind,
+                                                 data::Interpolation interpolation);
+  [[nodiscard]] gstx::Result<void> set_colours(const data::Transfer& transfer, data::DType dtype,
+                                               data::Interpolation interpolation, const Pass& pass);
+
+  GlContext& context_;
+  TexturePool textures_;
+  FrameStore frame_;
+  std::map<std::string, GlProgram> programs_;
+  StreamBuffer colours_, axes_, rays_, no_bricks_;
+  // What colours_ holds: a table of 65536 entries is not computed anew for every picture.
+  data::Transfer table_of_;
+  std::pair<data::DType, data::Interpolation> table_for_{};
+  ColourTable table_;
+  BandPacer slice_pacer_;
+  BandPacer mip_pacer_;
+};
+
+}  // namespace napari::engine

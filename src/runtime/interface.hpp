@@ -69,11 +69,13 @@ class Runtime {
 
   virtual void apply(scene::RenderSnapshotPtr snapshot) = 0;   // latest wins
   virtual void move_camera(scene::CameraCommand command) = 0;  // in order; merged; bounded
-  [[nodiscard]] virtual scene::CameraPose home_pose(const scene::RenderSnapshot& snapshot) const = 0;  // what reset gives
+  [[nodiscard]] virtual scene::CameraPose home_pose(
+      const scene::RenderSnapshot& snapshot) const = 0;  // what reset gives
 
   // A tier's chain exists while somebody is subscribed. A new subscriber's first frame is an IDR (one for all that join
   // meanwhile). Returns an id; `unsubscribe` blocks until no callback of it runs. Error: kSubscribersMax reached, no encoder.
-  [[nodiscard]] virtual gstx::Result<std::uint64_t> subscribe(Tier tier, FrameCallback callback) = 0;
+  [[nodiscard]] virtual gstx::Result<std::uint64_t> subscribe(Tier tier,
+                                                              FrameCallback callback) = 0;
   virtual void unsubscribe(std::uint64_t id) = 0;
   virtual void request_keyframe(Tier tier) = 0;
 

@@ -39,6 +39,7 @@ gstx::Result<JsonDocument> parse_json_object(std::string_view text, std::string_
     return gstx::fail(gstx::ErrorCode::invalid_argument, fmt::format("{}: {}", name, why));
   };
   if (text.size() > kJsonBytesMax) return refuse("the JSON is too large");
+  if (text.empty()) return refuse("it is empty");
   if (text.find('\0') != std::string_view::npos) return refuse("not valid JSON: it has a NUL");
   if (nesting(text) > kJsonDepthMax) return refuse("the JSON is nested too deeply");
   const gstx::Ref<GObject> parser =

@@ -3,7 +3,7 @@
 
 #include <gst/gst.h>
 
-#include "data/types.hpp"
+#include "engine/elements.hpp"
 
 namespace napari::elements {
 

@@ -99,8 +99,8 @@ gstx::Result<engine::PicturePtr> FramePump::draw() {
   const std::uint64_t damage = delegate_->damage();
   auto picture = delegate_->picture();
   const std::lock_guard lock(mutex_);
-  // A draw that was given up has newer damage behind it; one that was interrupted is drawn after `resume`.
-  if (picture || !interrupted_) seen_damage_ = damage;
+  // A draw that was given up has newer damage behind it. One that was interrupted has not, and is tried again.
+  if (picture || delegate_->damage() != damage) seen_damage_ = damage;
   return picture;
 }
 
@@ -135,10 +135,10 @@ gstx::Result<FramePump::Outgoing> FramePump::next() {
     if (picture && !unchanged) return hand_out(task, std::move(*picture));
     if (!picture && picture.error().code != gstx::ErrorCode::unavailable)
       return gstx::fail(std::move(picture).error());
-    // Nothing left this time: the interval and the credit are still there.
+    // Nothing left this time, so the credit is still there; the interval too, unless it is what paces another try.
     const std::lock_guard lock(mutex_);
     credit_ = true;
-    deadline_ = Clock::now();
+    if (seen_damage_ == delegate_->damage()) deadline_ = Clock::now();
   }
 }
 

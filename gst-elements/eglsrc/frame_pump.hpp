@@ -11,7 +11,6 @@
 #include <mutex>
 #include <optional>
 
-#include "data/latency_stats.hpp"
 #include "engine/elements.hpp"
 
 namespace napari::elements {

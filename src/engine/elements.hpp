@@ -3,6 +3,7 @@
 #pragma once
 
 #include "data/core_budget.hpp"
+#include "data/latency_stats.hpp"
 #include "engine/bitstream.hpp"
 #include "engine/color_convert.hpp"
 #include "engine/encoder_choice.hpp"

@@ -5,6 +5,7 @@
 
 #include "cudaconvert/naparicudaconvert.h"
 #include "eglsrc/naparieglsrc.h"
+#include "nvencsink/naparinvencsink.h"
 
 namespace {
 
@@ -21,6 +22,8 @@ gboolean plugin_init(GstPlugin* plugin) {
   registered &= register_element(plugin, "naparieglsrc", "NapariEglSrc", napari_egl_src_get_type);
   registered &= register_element(plugin, "naparicudaconvert", "NapariCudaConvert",
                                  napari_cuda_convert_get_type);
+  registered &= register_element(plugin, "naparinvencsink", "NapariNvencSink",
+                                 napari::elements::napari_nvenc_sink_get_type);
   return registered ? TRUE : FALSE;
 }
 

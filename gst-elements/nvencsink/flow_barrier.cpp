@@ -1,0 +1,267 @@
+#include "nvencsink/flow_barrier.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <gst/video/video.h>
+
+#include "gstx/gst_error.hpp"
+#include "nvencsink/nvenc_sink.hpp"
+
+namespace napari::elements {
+namespace {
+
+using engine::EncoderKind;
+using gstx::ErrorCode;
+using gstx::fail;
+using gstx::Ref;
+using gstx::Result;
+
+constexpr std::int64_t kSettleRepeatNs = 1'000'000'000;
+constexpr int kFpsFallback = 60;
+
+engine::VideoColour colour_of(const GstVideoColorimetry& colorimetry) {
+  const engine::VideoColour colour{
+      .primaries =
+          static_cast<std::uint8_t>(gst_video_color_primaries_to_iso(colorimetry.primaries)),
+      .transfer =
+          static_cast<std::uint8_t>(gst_video_transfer_function_to_iso(colorimetry.transfer)),
+      .matrix = static_cast<std::uint8_t>(gst_video_color_matrix_to_iso(colorimetry.matrix)),
+      .full_range = colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255};
+  return colour;
+}
+
+}  // namespace
+
+void FlowBarrier::report_death(const std::string& reason) {
+  death_.with([&](auto& death) {
+    if (!death) death = reason;
+  });
+  if (!parts_.shared->stopping) parts_.idr->repaint();
+}
+
+void FlowBarrier::reset() {
+  parts_.slot->clear();
+  parts_.idr->set_encoder(nullptr);
+  dead_factories_.clear();
+  death_.with([](auto& death) { death.reset(); });
+  funeral_.clear();
+  caps_.reset();
+  factory_ = nullptr;
+  spending_bps_ = 0;
+  settled_frame_.reset();
+  repeated_frame_.reset();
+  gave_up_ = false;
+}
+
+bool FlowBarrier::needs_encoder() const {
+  return !parts_.slot->encoder() ||
+         death_.with([](const auto& death) { return death.has_value(); });
+}
+
+void FlowBarrier::bury_encoder(const std::string& fallback_reason) {
+  const std::string reason = death_.with(
+      [&](auto& death) { return std::exchange(death, std::nullopt).value_or(fallback_reason); });
+  if (factory_ == nullptr) return;
+  dead_factories_.insert(factory_);
+  funeral_ += fmt::format("{}: failed while playing: {}\n", factory_, reason);
+  factory_ = nullptr;
+  parts_.idr->set_encoder(nullptr);
+  parts_.shared->in_flight.with([](auto& in_flight) { in_flight.clear(); });
+}
+
+Result<void> FlowBarrier::choose_and_fill() {
+  const SinkSettings settings = parts_.shared->settings.copy();
+  encoder_settings_.bitrate_bps = settings.bitrate_bps;
+  encoder_settings_.max_bitrate_bps = settings.max_bitrate_bps;
+  encoder_settings_.threads = settings.threads;
+  GSTX_ASSIGN_OR_RETURN(auto candidates, engine::candidates_for(settings.encoder));
+  std::erase_if(candidates, [&](const engine::EncoderCandidate& candidate) {
+    return dead_factories_.contains(candidate.factory);
+  });
+  while (true) {
+    GSTX_ASSIGN_OR_RETURN(const auto choice, engine::choose_encoder(candidates, encoder_settings_));
+    const auto filled = parts_.slot->fill(choice.candidate, encoder_settings_, format_);
+    if (filled) {
+      factory_ = choice.candidate.factory;
+      spending_bps_ = settings.bitrate_bps;
+      parts_.shared->encoder_report.with([&](auto& report) { report = funeral_ + choice.report; });
+      parts_.shared->encoder_name.with([&](auto& name) { name = choice.candidate.factory; });
+      parts_.idr->set_encoder(parts_.slot->encoder());
+      return {};
+    }
+    dead_factories_.insert(choice.candidate.factory);
+    funeral_ += filled.error().message + "\n";
+    std::erase_if(candidates, [&](const engine::EncoderCandidate& candidate) {
+      return dead_factories_.contains(candidate.factory);
+    });
+  }
+}
+
+bool FlowBarrier::fill_slot() {
+  if (gave_up_) return false;
+  const bool swapped = !funeral_.empty();
+  if (auto chosen = choose_and_fill(); !chosen) {
+    give_up({chosen.error().code, funeral_ + chosen.error().message});
+    return false;
+  }
+  if (swapped)
+    gstx::post_warning(
+        GST_ELEMENT(parts_.bin),
+        {ErrorCode::unavailable, fmt::format("{}going on with {}", funeral_, factory_)});
+  return true;
+}
+
+void FlowBarrier::give_up(const gstx::Error& error) {
+  if (std::exchange(gave_up_, true)) return;
+  parts_.shared->encoder_report.with([&](auto& report) { report = error.message; });
+  parts_.shared->encoder_name.with([](auto& name) { name.clear(); });
+  gstx::post_error(GST_ELEMENT(parts_.bin), error);
+}
+
+Result<void> FlowBarrier::read_caps(GstCaps* caps) {
+  GstVideoInfo info;
+  if (gst_video_info_from_caps(&info, caps) == FALSE)
+    return fail(ErrorCode::invalid_argument, "the caps describe no raw video");
+  const data::CanvasSize size{info.width, info.height};
+  if (size.width_px % 2 != 0 || size.height_px % 2 != 0)
+    return fail(ErrorCode::invalid_argument, fmt::format("a picture of {} x {} px has an odd side",
+                                                         size.width_px, size.height_px));
+  encoder_settings_.size = size;
+  encoder_settings_.fps_numerator = info.fps_n;
+  encoder_settings_.fps_denominator = info.fps_d;
+  format_ = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info));
+  parts_.shared->colour.with([&](auto& colour) { colour = colour_of(info.colorimetry); });
+  return {};
+}
+
+bool FlowBarrier::on_caps(GstPad* pad, GstObject* element, GstEvent* event) {
+  const auto owned = Ref<GstEvent>::adopt(event);
+  GstCaps* offered = nullptr;
+  gst_event_parse_caps(event, &offered);
+  auto caps = Ref<GstCaps>::adopt(gst_caps_copy(offered));
+  GstStructure* structure = gst_caps_get_structure(caps.get(), 0);
+  gint numerator = 0;
+  gint denominator = 1;
+  // x264's rate control takes 0/1 for very few frames a second and bursts tenfold.
+  if (gst_structure_get_fraction(structure, "framerate", &numerator, &denominator) == FALSE ||
+      numerator <= 0)
+    gst_structure_set(structure, "framerate", GST_TYPE_FRACTION, kFpsFallback, 1, nullptr);
+  if (caps_ && factory_ != nullptr && gst_caps_is_equal(caps_.get(), caps.get())) return true;
+  if (auto read = read_caps(caps.get()); !read) {
+    give_up(read.error());
+    return false;
+  }
+  caps_ = caps;
+  factory_ = nullptr;
+  while (!parts_.shared->stopping && fill_slot()) {
+    GstEvent* forwarded = gst_event_new_caps(caps.get());
+    const bool taken = PadPairHandler::sink_event(pad, element, forwarded);
+    if (taken && !needs_encoder()) {
+      grant_credit(pad);
+      return true;
+    }
+    bury_encoder("it does not take the caps");
+  }
+  return false;
+}
+
+bool FlowBarrier::sink_event(GstPad* pad, GstObject* element, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) return on_caps(pad, element, event);
+  const bool flushed = GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP;
+  if (flushed) parts_.shared->in_flight.with([](auto& in_flight) { in_flight.clear(); });
+  const bool result = PadPairHandler::sink_event(pad, element, event);
+  // The queue may have dropped a frame that held the credit.
+  if (flushed) grant_credit(pad);
+  return result;
+}
+
+bool FlowBarrier::sink_query(GstPad* pad, GstObject* element, GstQuery* query) {
+  if (engine::is_credit_query(query)) return true;
+  if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS || GST_QUERY_TYPE(query) == GST_QUERY_ACCEPT_CAPS) {
+    const auto caps = Ref<GstCaps>::adopt(gst_static_caps_get(input_caps()));
+    return answer_with_caps(query, caps.get());
+  }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
+    // Not the encoder's answer: its successor would have to keep it.
+    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+    return true;
+  }
+  return PadPairHandler::sink_query(pad, element, query);
+}
+
+void FlowBarrier::grant_credit(GstPad* sink_pad) const {
+  gst_pad_push_event(sink_pad, engine::make_credit_event());
+}
+
+void FlowBarrier::spend(std::int64_t bitrate_bps) {
+  if (std::exchange(spending_bps_, bitrate_bps) == bitrate_bps) return;
+  engine::set_encoder_bitrate(parts_.slot->encoder().get(), parts_.slot->kind(), bitrate_bps);
+}
+
+// A picture that has settled is as good when it is handed out again for somebody who joins.
+void FlowBarrier::follow_settling(const data::FrameInfo& info) {
+  if (info.settle_index > 0) {
+    settled_frame_ = info.frame_id;
+  } else if (info.frame_id != settled_frame_) {
+    settled_frame_.reset();
+  }
+  if (settled_frame_ != repeated_frame_) parts_.idr->cancel_scheduled();
+  if (!info.settle_last || repeated_frame_ == info.frame_id) return;
+  if (!parts_.shared->settings.with([](const auto& settings) { return settings.settle_idr; }))
+    return;
+  repeated_frame_ = info.frame_id;
+  parts_.idr->flag_encoder();
+  parts_.idr->schedule_request(GST_ELEMENT(parts_.bin), kSettleRepeatNs);
+}
+
+void FlowBarrier::prepare(GstBuffer* buffer) {
+  const auto* info = engine::find_frame_info(buffer);
+  const std::int64_t now = monotonic_ns();
+  if (info != nullptr) follow_settling(*info);
+  const SinkSettings settings = parts_.shared->settings.copy();
+  const std::int64_t last_idr = parts_.idr->last_keyframe_ns();
+  if (settings.idr_interval_ms > 0 && last_idr > 0 &&
+      now - last_idr >= settings.idr_interval_ms * 1'000'000)
+    parts_.idr->flag_encoder();
+  encoder_settings_.bitrate_bps = settings.bitrate_bps;
+  encoder_settings_.max_bitrate_bps = settings.max_bitrate_bps;
+  const EncoderKind kind = parts_.slot->kind();
+  if (settled_frame_ && info != nullptr) {
+    spend(engine::settle_bitrate_bps(kind, encoder_settings_));
+  } else {
+    spend(parts_.idr->pending()
+              ? engine::idr_bitrate_bps(kind, settings.bitrate_bps, encoder_settings_.fps())
+              : settings.bitrate_bps);
+  }
+  parts_.shared->in_flight.with([&](auto& in_flight) {
+    constexpr std::size_t kInFlightMax = 64;
+    if (in_flight.size() >= kInFlightMax) in_flight.pop_front();
+    in_flight.push_back(
+        {.pushed_ns = now, .info = info != nullptr ? std::optional(*info) : std::nullopt});
+  });
+}
+
+GstFlowReturn FlowBarrier::chain(GstPad* source_pad, GstBuffer* buffer) {
+  const auto owned = Ref<GstBuffer>::adopt(buffer);
+  const auto element = Ref<GstElement>::adopt(gst_pad_get_parent_element(source_pad));
+  const auto sink_pad = Ref<GstPad>::adopt(gst_element_get_static_pad(element.get(), "sink"));
+  GstFlowReturn flow = GST_FLOW_NOT_NEGOTIATED;
+  while (true) {
+    if (parts_.shared->stopping) return GST_FLOW_FLUSHING;
+    if (needs_encoder()) {
+      bury_encoder("it stopped");
+      // FLUSHING ends the source without a second error of its own.
+      if (!fill_slot()) return GST_FLOW_FLUSHING;
+    }
+    prepare(buffer);
+    flow = gst_pad_push(source_pad, Ref<GstBuffer>(owned).release());
+    if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_EOS || parts_.shared->stopping) break;
+    if (flow >= GST_FLOW_OK && !needs_encoder()) break;
+    report_death(fmt::format("it returned {}", gst_flow_get_name(flow)));
+  }
+  grant_credit(sink_pad.get());
+  return flow;
+}
+
+}  // namespace napari::elements

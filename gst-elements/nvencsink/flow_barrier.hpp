@@ -1,0 +1,65 @@
+// Stands between the queue and the encoder slot: chooses the encoder when the caps are known, hands it one frame after the
+// other with the budget of its kind (moving, settling, IDR), grants a credit when it is ready for the next, and swaps it when
+// it dies, so that upstream never sees it happen. Threads: [stream] of the queue unless tagged.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "nvencsink/encoder_slot.hpp"
+#include "nvencsink/idr_control.hpp"
+#include "nvencsink/pad_pair.hpp"
+#include "nvencsink/sink_settings.hpp"
+
+namespace napari::elements {
+
+class FlowBarrier final : public PadPairHandler {
+ public:
+  struct Parts {
+    GstBin* bin{nullptr};  // borrowed, as everything here
+    SinkShared* shared{nullptr};
+    IdrControl* idr{nullptr};
+    EncoderSlot* slot{nullptr};
+  };
+  void connect(const Parts& parts) { parts_ = parts; }
+
+  // [any] An element of the slot posted an error. Wakes a still source, so that the swap happens now.
+  void report_death(const std::string& reason);
+  // [state change] With nothing flowing.
+  void reset();
+
+  GstFlowReturn chain(GstPad* source_pad, GstBuffer* buffer) override;
+  bool sink_event(GstPad* pad, GstObject* element, GstEvent* event) override;
+  bool sink_query(GstPad* pad, GstObject* element, GstQuery* query) override;
+
+ private:
+  [[nodiscard]] bool on_caps(GstPad* pad, GstObject* element, GstEvent* event);
+  [[nodiscard]] gstx::Result<void> read_caps(GstCaps* caps);
+  [[nodiscard]] bool fill_slot();
+  [[nodiscard]] gstx::Result<void> choose_and_fill();
+  [[nodiscard]] bool needs_encoder() const;
+  void bury_encoder(const std::string& fallback_reason);
+  void give_up(const gstx::Error& error);
+  void prepare(GstBuffer* buffer);
+  void follow_settling(const data::FrameInfo& info);
+  void spend(std::int64_t bitrate_bps);
+  void grant_credit(GstPad* sink_pad) const;
+
+  Parts parts_;
+  engine::EncoderSettings encoder_settings_;
+  std::string format_;
+  gstx::Ref<GstCaps> caps_;
+  std::set<std::string> dead_factories_;
+  gstx::Guarded<std::optional<std::string>> death_;  // [any]
+  std::string funeral_;  // what died since the last choice, for the warning
+  const char* factory_{nullptr};
+  std::int64_t spending_bps_{0};
+  std::optional<std::uint64_t> settled_frame_;  // the picture that is settling or has settled
+  std::optional<std::uint64_t> repeated_frame_;
+  bool gave_up_{false};
+};
+
+}  // namespace napari::elements

@@ -34,6 +34,7 @@ class TransferTable {
                              bool interpolated) const;
 
   [[nodiscard]] Index index() const { return index_; }
+  [[nodiscard]] bool interpolated() const { return interpolated_; }
   [[nodiscard]] int first_value() const { return first_value_; }
   [[nodiscard]] float low() const { return low_; }
   [[nodiscard]] float low_rest() const { return low_rest_; }

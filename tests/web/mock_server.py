@@ -221,8 +221,8 @@ class Server:
         layer = {"layer_id": "layer-0", "layer_type": "image", "name": "ch2better", "ndim": 3, "shape": shape, "dtype": "uint8",
                  "axis_labels": ["z", "y", "x"], "controls": self.scene.controls, "contrast_limits": [0.0, 255.0],
                  "metadata": {"thumbnail": [[[0.1, 0.1, 0.1, 1.0]]]}}
-        axes = [{"name": name, "type": "space", "unit": "millimeter", "size": size, "scale": 0.6, "translate": origin}
-                for name, size, origin in zip("zyx", shape, (-71.5, -125.5, -90))]
+        axes = [{"name": name, "type": "space", "unit": "millimeter", "size": size, "scale": 1.0, "translate": 0.0}
+                for name, size in zip("zyx", shape)]
         return {"viewer": {"camera": self.scene.pose()}, "layers": [layer], "metadata": {"status": "ready", "source_path": "/data/ch2better.ome.zarr",
                 "napari_cuda": {"colormaps": sorted(COLORMAPS), "axes": axes, "dtype": "uint8"}}}
 

@@ -2,6 +2,8 @@
 
 import { chromium } from 'playwright-core';
 
+/** @typedef {import('playwright-core').Browser} Browser */
+
 export const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
   '--disable-sync',

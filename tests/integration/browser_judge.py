@@ -1,0 +1,289 @@
+#!/usr/bin/python3
+"""Judges what headless Chromium had on its canvas: computes each picture anew from the data set and compares.
+
+Reads the folder that browser_test.mjs wrote: `states.json` and one PNG per state. Knows nothing of the server's code: the formulas are
+those of docs/drawing.md and of src/scene/camera.hpp's comments, in numpy. Prints one line a check, exits 1 when one fails.
+
+    browser_judge.py DATA.zarr FOLDER [--json REPORT]
+"""
+import argparse
+import json
+import math
+import pathlib
+import sys
+
+import numpy as np
+import zarr
+from PIL import Image
+
+SLICE_DB_MIN = 35.0     # a settled slice against the oracle
+DRAG_DB_MIN = 30.0      # two pictures of one drag, where they overlap
+VOLUME_DB_MIN = 30.0    # a settled projection against the oracle
+ANCHOR_PX_MAX = 1.0
+OTHER_AXIS_DB_MIN = 3.0  # how much better the right axis' projection must fit than the wrong one's
+
+
+class DataSet:
+    """Levels of an OME-Zarr 0.4 image with world transforms, read by zarr-python."""
+
+    def __init__(self, path):
+        group = zarr.open_group(str(path), mode="r")
+        multiscale = group.attrs["multiscales"][0]
+        self.levels = []
+        for entry in multiscale["datasets"]:
+            array = group[entry["path"]]
+            scale, translate = np.ones(array.ndim), np.zeros(array.ndim)
+            for transform in entry["coordinateTransformations"]:
+                if transform["type"] == "scale":
+                    scale, translate = scale * transform["scale"], translate * transform["scale"]
+                elif transform["type"] == "translation":
+                    translate = translate + transform["translation"]
+            self.levels.append((array, scale, translate))
+
+
+def psnr(a, b, where=None):
+    """Of two pictures of 8-bit codes; infinite where they are equal."""
+    square = (np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2
+    mean = square[where].mean() if where is not None else square.mean()
+    return math.inf if mean == 0 else 10 * math.log10(255 ** 2 / mean)
+
+
+def bilinear(plane, rows, columns, nearest):
+    """Samples at index positions, clamped to the plane."""
+    height, width = plane.shape
+    if nearest:
+        r = np.clip(np.floor(rows + 0.5).astype(np.int64), 0, height - 1)
+        c = np.clip(np.floor(columns + 0.5).astype(np.int64), 0, width - 1)
+        return plane[r, c].astype(np.float64)
+    rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
+    r0, c0 = np.minimum(np.floor(rows), max(height - 2, 0)).astype(np.int64), np.minimum(np.floor(columns), max(width - 2, 0)).astype(np.int64)
+    r1, c1 = np.minimum(r0 + 1, height - 1), np.minimum(c0 + 1, width - 1)
+    fr, fc = rows - r0, columns - c0
+    top = plane[r0, c0] * (1 - fc) + plane[r0, c1] * fc
+    bottom = plane[r1, c0] * (1 - fc) + plane[r1, c1] * fc
+    return top * (1 - fr) + bottom * fr
+
+
+def inside(position, size):
+    return (position >= -0.5) & (position < size - 0.5)
+
+
+def tone(value, painted, controls):
+    """Gray codes as the canvas should show them; black where nothing is painted."""
+    low, high = controls["contrast_limits"]
+    t = np.clip((value - low) / (high - low), 0, 1) ** controls["gamma"]
+    return np.where(painted & controls["visible"], np.floor(255 * controls["opacity"] * t + 0.5), 0)
+
+
+def draw_plane(data, state, level):
+    """The picture of a 2-D state from one level: (codes, painted)."""
+    array, scale, translate = data.levels[level]
+    dims, pose = state["dims"], state["pose"]["plane"]
+    width, height = state["stream"]["width"], state["stream"]["height"]
+    row_axis, column_axis = dims["displayed"]
+    selection = []
+    for axis, step in enumerate(dims["step"]):
+        if axis in dims["displayed"]:
+            selection.append(slice(None))
+        else:
+            fine_scale, fine_translate = data.levels[0][1][axis], data.levels[0][2][axis]
+            world = fine_scale * step + fine_translate
+            selection.append(int(np.clip(np.floor((world - translate[axis]) / scale[axis] + 0.5), 0, array.shape[axis] - 1)))
+    plane = np.asarray(array[tuple(selection)], np.float64)
+    if row_axis > column_axis:
+        plane = plane.T
+    x = pose["center"][0] + (np.arange(width) + 0.5 - width / 2) / pose["zoom"]
+    y = pose["center"][1] + (np.arange(height) + 0.5 - height / 2) / pose["zoom"]
+    u = ((x - translate[column_axis]) / scale[column_axis])[None, :]
+    v = ((y - translate[row_axis]) / scale[row_axis])[:, None]
+    painted = inside(v, plane.shape[0]) & inside(u, plane.shape[1])
+    u, v = np.broadcast_to(u, painted.shape), np.broadcast_to(v, painted.shape)
+    controls = state["layers"][0]["controls"]
+    return tone(bilinear(plane, v, u, controls["interpolation"] == "nearest"), painted, controls), painted
+
+
+def camera_axes(angles):
+    """(forward, right, down) in world (x, y, z)."""
+    azimuth, elevation, roll = np.radians(angles)
+    forward = np.array([-math.sin(azimuth) * math.cos(elevation), math.cos(azimuth) * math.cos(elevation), -math.sin(elevation)])
+    right = np.array([math.cos(azimuth), math.sin(azimuth), 0.0])
+    up = np.cross(right, forward)
+    right, up = right * math.cos(roll) + up * math.sin(roll), up * math.cos(roll) - right * math.sin(roll)
+    return forward, right, -up
+
+
+def draw_volume(data, state, level, stride):
+    """The projection of a 3-D state from one level, at every `stride`-th canvas pixel: (codes, painted)."""
+    array, scale, translate = data.levels[level]
+    dims, pose = state["dims"], state["pose"]["volume"]
+    lead = tuple(slice(None) if axis in dims["displayed"] else dims["step"][axis] for axis in range(array.ndim))
+    volume = np.asarray(array[lead])
+    displayed = np.array(dims["displayed"])
+    scale, translate = np.asarray(scale)[displayed], np.asarray(translate)[displayed]
+    width, height = state["stream"]["width"], state["stream"]["height"]
+    forward, right, down = (axis[::-1] for axis in camera_axes(pose["angles"]))  # to (z, y, x)
+    center = np.array(pose["center"])[::-1]
+    perspective = pose["fov"] > 0
+    pixel = (2 * pose["distance"] * math.tan(math.radians(pose["fov"]) / 2) if perspective else pose["distance"]) / height
+    j, i = np.meshgrid(np.arange(0, height, stride), np.arange(0, width, stride), indexing="ij")
+    u, v = ((i + 0.5 - width / 2) * pixel)[..., None], ((j + 0.5 - height / 2) * pixel)[..., None]
+    point = center + u * right + v * down
+    origin = np.broadcast_to(center - forward * pose["distance"], point.shape) if perspective else point
+    direction = point - origin if perspective else np.broadcast_to(forward, point.shape)
+    origin, direction = ((origin - translate) / scale).reshape(-1, 3), (direction / scale).reshape(-1, 3)
+    controls = state["layers"][0]["controls"]
+    best = march(volume, origin, direction, controls["interpolation"] == "nearest", perspective)
+    painted = np.isfinite(best)
+    return tone(np.where(painted, best, 0), painted, controls).reshape(i.shape), painted.reshape(i.shape)
+
+
+def march(volume, origin, direction, nearest, perspective):
+    """The largest sample of every ray, one sample a voxel plane of its dominant axis; -inf where none counts."""
+    best = np.full(len(origin), -np.inf)
+    dominant = np.argmax(np.abs(direction), axis=1)
+    for k in range(3):
+        rays = np.nonzero(dominant == k)[0]
+        if len(rays) == 0:
+            continue
+        a, b = (axis for axis in range(3) if axis != k)
+        slope = direction[rays] / direction[rays, k][:, None]
+        start = origin[rays] - slope * origin[rays, k][:, None]
+        for index in range(volume.shape[k]):
+            pa, pb = start[:, a] + index * slope[:, a], start[:, b] + index * slope[:, b]
+            counts = inside(pa, volume.shape[a]) & inside(pb, volume.shape[b])
+            if perspective:
+                counts &= (index - origin[rays, k]) / direction[rays, k] > 0
+            hit = np.nonzero(counts)[0]
+            if len(hit):
+                plane = np.take(volume, index, axis=k).astype(np.float64)
+                best[rays[hit]] = np.maximum(best[rays[hit]], bilinear(plane, pa[hit], pb[hit], nearest))
+    return best
+
+
+def fit_quality(data, state, picture, stride=3):
+    """(PSNR, level) of the level that explains the picture best; a server may draw any level that fits its view."""
+    results = []
+    for level in range(len(data.levels)):
+        if state["dims"]["ndisplay"] == 2:
+            codes, _ = draw_plane(data, state, level)
+            results.append((psnr(codes, picture), level))
+        else:
+            codes, _ = draw_volume(data, state, level, stride)
+            results.append((psnr(codes, picture[::stride, ::stride]), level))
+    return max(results)
+
+
+def shift_of(before, after, reach):
+    """The whole-pixel shift (dx, dy) that moves `before` onto `after` best: `expected` plus at most `reach`."""
+    a, b = (picture - picture.mean() for picture in (before, after))
+    spectrum = np.fft.rfft2(b) * np.conj(np.fft.rfft2(a))
+    correlation = np.fft.irfft2(spectrum, a.shape)
+    dy, dx = np.unravel_index(np.argmax(correlation), a.shape)
+    dy, dx = (dy + reach) % a.shape[0] - reach, (dx + reach) % a.shape[1] - reach
+    return int(dx), int(dy)
+
+
+def overlap(before, after, dx, dy):
+    """The parts of two pictures that show the same, when `after` is `before` moved by (dx, dy)."""
+    height, width = before.shape
+    rows, columns = slice(max(0, dy), min(height, height + dy)), slice(max(0, dx), min(width, width + dx))
+    moved = before[slice(rows.start - dy, rows.stop - dy), slice(columns.start - dx, columns.stop - dx)]
+    return moved, after[rows, columns]
+
+
+def anchor_error(data, before, after, pictures, anchor):
+    """How far the data under the anchor moved, in canvas pixels: as the poses say, and as the pictures say (by registration)."""
+    said = []
+    for state in (before, after):
+        pose, stream = state["pose"]["plane"], state["stream"]
+        said.append([pose["center"][0] + (anchor[0] - stream["width"] / 2) / pose["zoom"],
+                     pose["center"][1] + (anchor[1] - stream["height"] / 2) / pose["zoom"]])
+    by_pose = math.dist(*said) * after["pose"]["plane"]["zoom"]
+    # What the picture after should be if the anchor had stayed exactly, and where the real one lies relative to it.
+    zoom = after["pose"]["plane"]["zoom"]
+    center = [said[0][k] - (anchor[k] - (after["stream"]["width"], after["stream"]["height"])[k] / 2) / zoom for k in range(2)]
+    ideal = json.loads(json.dumps(after))
+    ideal["pose"]["plane"]["center"] = center
+    level = fit_quality(data, after, pictures[1])[1]
+    codes, _ = draw_plane(data, ideal, level)
+    x, y = (int(round(value)) for value in anchor)
+    window = (slice(max(0, y - 160), y + 160), slice(max(0, x - 160), x + 160))
+    return by_pose, max(map(abs, subpixel_shift(codes[window], pictures[1][window])))
+
+
+def subpixel_shift(a, b):
+    """(dx, dy) by least squares on the gradient, good for a few pixels at most."""
+    gy, gx = np.gradient((a + b) / 2)
+    difference = a - b
+    system = np.array([[(gx * gx).sum(), (gx * gy).sum()], [(gx * gy).sum(), (gy * gy).sum()]])
+    return tuple(np.linalg.lstsq(system, np.array([(gx * difference).sum(), (gy * difference).sum()]), rcond=None)[0])
+
+
+class Report:
+    def __init__(self):
+        self.rows = []
+
+    def check(self, name, good, evidence):
+        self.rows.append({"name": name, "ok": bool(good), "evidence": evidence})
+        print(f"{'ok  ' if good else 'FAIL'} {name}: {evidence}", flush=True)
+
+
+def judge(data, folder, report):
+    run = json.loads((folder / "states.json").read_text())
+    states = {state["name"]: state for state in run["states"]}
+    picture = {name: np.asarray(Image.open(folder / state["file"]).convert("L"), np.float64) for name, state in states.items()}
+
+    for name, state in states.items():
+        quality, level = fit_quality(data, state, picture[name])
+        minimum = SLICE_DB_MIN if state["dims"]["ndisplay"] == 2 else VOLUME_DB_MIN
+        lively = picture[name].std() > 3
+        report.check(f"picture {name}", quality >= minimum and lively, f"{quality:.1f} dB against the oracle at level {level} (>= {minimum:.0f})")
+
+    for drag in run["drags"]:
+        before, after = picture[drag["before"]], picture[drag["after"]]
+        dx, dy = shift_of(before, after, 400)
+        said = [states[drag["before"]]["pose"]["plane"]["center"][k] - states[drag["after"]]["pose"]["plane"]["center"][k] for k in range(2)]
+        said = [value * states[drag["after"]]["pose"]["plane"]["zoom"] for value in said]
+        near = abs(dx - drag["dx"]) <= 2 and abs(dy - drag["dy"]) <= 2
+        quality = psnr(*overlap(before, after, dx, dy))
+        report.check(f"drag {drag['after']}", near and quality >= DRAG_DB_MIN,
+                     f"moved by ({dx}, {dy}) for a drag of ({drag['dx']:.1f}, {drag['dy']:.1f}), poses say ({said[0]:.1f}, {said[1]:.1f}), overlap {quality:.1f} dB (>= {DRAG_DB_MIN:.0f})")
+
+    for zoom in run["zooms"]:
+        pair = [picture[zoom["before"]], picture[zoom["after"]]]
+        by_pose, by_picture = anchor_error(data, states[zoom["before"]], states[zoom["after"]], pair, zoom["anchor"])
+        magnified = states[zoom["after"]]["pose"]["plane"]["zoom"] / states[zoom["before"]]["pose"]["plane"]["zoom"]
+        report.check(f"zoom {zoom['after']}", max(by_pose, by_picture) <= ANCHOR_PX_MAX and magnified > 1.2,
+                     f"magnified {magnified:.2f} times, the anchor moved {by_pose:.3f} px by the poses and {by_picture:.3f} px by the pictures (<= {ANCHOR_PX_MAX:.0f})")
+
+    for orbit in run["orbits"]:
+        before, after = states[orbit["before"]], states[orbit["after"]]
+        turned = after["pose"]["volume"]["angles"][0] - before["pose"]["volume"]["angles"][0]
+        right, level = fit_quality(data, after, picture[orbit["after"]])
+        stale = json.loads(json.dumps(after))
+        stale["pose"]["volume"]["angles"] = before["pose"]["volume"]["angles"]
+        wrong, _ = fit_quality(data, stale, picture[orbit["after"]])
+        report.check(f"orbit {orbit['after']}", abs(abs(turned) - 90) < 0.5 and right >= VOLUME_DB_MIN and right - wrong >= OTHER_AXIS_DB_MIN,
+                     f"turned by {turned:.2f} degrees; the other axis' projection fits with {right:.1f} dB at level {level}, the first one's with {wrong:.1f} dB")
+
+    for check in run["checks"]:
+        report.check(check["name"], check["ok"], check["evidence"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    report = Report()
+    judge(DataSet(options.data), options.folder, report)
+    if options.json:
+        options.json.write_text(json.dumps(report.rows, indent=1))
+    failed = [row["name"] for row in report.rows if not row["ok"]]
+    print(f"{len(report.rows) - len(failed)} of {len(report.rows)} checks passed", flush=True)
+    return 1 if failed or not report.rows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

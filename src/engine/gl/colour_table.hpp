@@ -1,5 +1,5 @@
 // A layer's transfer as the shaders want it (colour_of in common.glsl): for 8- and 16-bit integers that are not
-// interpolated a table with the colour of every value, computed in double precision; else the colour map itself, and
+// interpolated the colour of every value, of TransferTable; else the colour map itself, and
 // the shader does the rest. Pure; knows no GL. Threads: any.
 #pragma once
 
@@ -13,13 +13,15 @@ namespace napari::engine {
 
 struct ColourTable {
   bool exact{false};
-  float low{0};  // exact: the value of entry 0
+  float low{0};       // exact: the value of entry 0
+  float low_rest{0};  // low less the contrast limit that it was rounded from
   float span{1};
   float gamma{1};
-  std::vector<std::array<float, 4>> entries;
+  float opacity{1};
+  std::vector<std::array<float, 4>> entries;  // opacity * (red, green, blue)
 };
 
-// Fails where the transfer names no colour map or holds a value that is not finite.
+// Of a checked transfer (check_plan).
 [[nodiscard]] gstx::Result<ColourTable> make_colour_table(const data::Transfer& transfer,
                                                           data::DType dtype,
                                                           data::Interpolation interpolation);

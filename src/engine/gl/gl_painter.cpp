@@ -26,6 +26,7 @@ enum Location : GLint {
   kSpan,
   kGamma,
   kTableLast,
+  kLowRest,
   kAxisStart = 10,
   kShape = 10,
   kBrickShape,
@@ -188,10 +189,11 @@ gstx::Result<void> GlPainter::set_colours(const data::Transfer& transfer, data::
     colours_.bind(kTable);
   }
   glUniform1i(kTargetWidth, pass.size.width_px);
-  glUniform1f(kOpacity, static_cast<float>(transfer.opacity));
+  glUniform1f(kOpacity, table_.opacity);
   glUniform1i(kOnlyLayer, pass.only_layer ? 1 : 0);
   glUniform1i(kExact, table_.exact ? 1 : 0);
   glUniform1f(kLow, table_.low);
+  glUniform1f(kLowRest, table_.low_rest);
   glUniform1f(kSpan, table_.span);
   glUniform1f(kGamma, table_.gamma);
   glUniform1i(kTableLast, static_cast<GLint>(table_.entries.size()) - 1);

@@ -20,7 +20,9 @@ std::string log_text(const std::array<char, kLogBytes>& log, GLsizei length) {
 }
 
 std::string describe_variant(std::string_view shader, const std::vector<std::string>& defines) {
-  return fmt::format("{} ({})", shader, fmt::join(defines, ", "));
+  std::string text;
+  for (const std::string& define : defines) text += (text.empty() ? "" : ", ") + define;
+  return fmt::format("{} ({})", shader, text);
 }
 
 // GLSL wants #version on the first line, so the defines go below it.

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "data/colormap.hpp"
+
 namespace napari::engine {
 namespace {
 
@@ -60,6 +62,24 @@ gstx::Result<void> check_volume(const data::VolumeBlock& volume, std::size_t lay
   return {};
 }
 
+gstx::Result<void> check_transfer(const data::Transfer& transfer, std::size_t layer) {
+  if (!std::isfinite(transfer.contrast_low) || !std::isfinite(transfer.contrast_high)) {
+    return wrong(fmt::format("layer {} has contrast limits {}, {}", layer, transfer.contrast_low,
+                             transfer.contrast_high));
+  }
+  if (!positive({&transfer.gamma, 1})) {
+    return wrong(fmt::format("layer {} has gamma {}, which is not above 0", layer, transfer.gamma));
+  }
+  if (!(transfer.opacity >= 0 && transfer.opacity <= 1)) {
+    return wrong(fmt::format("layer {} has opacity {}, not in 0..1", layer, transfer.opacity));
+  }
+  if (data::find_colormap(transfer.colormap) == nullptr) {
+    return wrong(fmt::format("layer {} has colour map \"{}\", which is not known", layer,
+                             transfer.colormap));
+  }
+  return {};
+}
+
 gstx::Result<void> check_view(const data::RenderPlan& plan) {
   if (plan.ndisplay == 2) {
     const auto& view = plan.plane;
@@ -94,6 +114,7 @@ gstx::Result<void> check_plan(const data::RenderPlan& plan) {
   GSTX_TRY(check_view(plan));
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const data::PlanLayer& layer = plan.layers[i];
+    GSTX_TRY(check_transfer(layer.transfer, i));
     if (plan.ndisplay == 3) {
       if (layer.volume) GSTX_TRY(check_volume(*layer.volume, i));
       continue;

@@ -104,10 +104,7 @@ float sample_plane(Ray ray, int i, vec2 p, ivec2 last) {
   float b = value_at(ray, i, ivec2(p0.x, p1.y));
   float c = value_at(ray, i, ivec2(p1.x, p0.y));
   float d = value_at(ray, i, p1);
-  float near = fma(weight.y, b - a, a);
-  float far = fma(weight.y, d - c, c);
-  // Rounding may lift the sum over its four voxels by a unit in the last place, and so over the brick's maximum.
-  return min(fma(weight.x, far - near, near), max(max(a, b), max(c, d)));
+  return between(between(a, b, weight.y), between(c, d, weight.y), weight.x);
 #else
   return value_at(ray, i, min(ivec2(floor(p + 0.5)), last));
 #endif
@@ -145,7 +142,7 @@ float march(Ray ray) {
       }
     }
     float value = sample_plane(ray, i, p, last);
-    if (value > best) best = value;
+    if (!isnan(value) && value > best) best = value;
     ++i;
   }
   return best;

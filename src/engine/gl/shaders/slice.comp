@@ -31,9 +31,7 @@ void main() {
   float b = value_at(column.second, row.first);
   float c = value_at(column.first, row.second);
   float d = value_at(column.second, row.second);
-  float top = fma(column.weight, b - a, a);
-  float bottom = fma(column.weight, d - c, c);
-  float value = fma(row.weight, bottom - top, top);
+  float value = between(between(a, c, row.weight), between(b, d, row.weight), column.weight);
 #else
   float value = value_at(column.first, row.first);
 #endif

@@ -1,0 +1,203 @@
+// EGL devices, contexts and their ends, programs and the texture pool.
+#include "engine/gl/gl_context.hpp"
+
+#include <fstream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "engine/gl/egl_devices.hpp"
+#include "engine/gl/gl_drawer.hpp"
+#include "engine/gl/gl_objects.hpp"
+#include "engine/gl/gl_program.hpp"
+#include "engine/gl/texture_pool.hpp"
+#include "engine/gl_fixture.hpp"
+
+namespace napari::engine::gl_test {
+namespace {
+
+using data::DType;
+using data::Interpolation;
+using testing::HasSubstr;
+
+EglDevice device(int index, std::optional<int> cuda) {
+  return {.handle = nullptr, .index = index, .cuda_ordinal = cuda, .extensions = {}};
+}
+
+TEST(ChooseEglDevice, TakesTheIndexWhereNoneKnowsCuda) {
+  const std::vector devices{device(0, {}), device(1, {})};
+  EXPECT_EQ(choose_egl_device(devices, 1)->index, 1);
+  const auto none = choose_egl_device(devices, 2);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, gstx::ErrorCode::not_found);
+  EXPECT_THAT(none.error().message, HasSubstr("EGL device 2 not in 0..1"));
+  EXPECT_FALSE(choose_egl_device(devices, -1));
+}
+
+TEST(ChooseEglDevice, TakesTheCudaOrdinalWhereOneIsKnown) {
+  const std::vector devices{device(0, 1), device(1, 0), device(2, {})};
+  EXPECT_EQ(choose_egl_device(devices, 0)->index, 1);
+  EXPECT_EQ(choose_egl_device(devices, 1)->index, 0);
+  EXPECT_THAT(choose_egl_device(devices, 2).error().message, HasSubstr("2 of 3 state one"));
+}
+
+class GlContextTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = GlContext::open(0);
+    if (!opened) GTEST_SKIP() << "no EGL device to draw with: " << opened.error().message;
+    context_ = *std::move(opened);
+  }
+  std::shared_ptr<GlContext> context_;
+};
+
+TEST_F(GlContextTest, DescribesItself) {
+  EXPECT_FALSE(context_->info().renderer.empty());
+  EXPECT_GE(context_->limits().texture_edge_px, 1024);
+  EXPECT_THAT(context_->describe(), HasSubstr(context_->info().software ? "software" : "hardware"));
+  const std::vector<std::string> lines = describe_gl_devices();
+  ASSERT_FALSE(lines.empty());
+  for (const auto& line : lines) fmt::print("  {}\n", line);
+  EXPECT_THAT(lines, testing::Contains(HasSubstr(context_->info().renderer)));
+  EXPECT_EQ(probe_gl_hardware(0).has_value(), !context_->info().software);
+}
+
+TEST_F(GlContextTest, MissingDeviceIsAnErrorThatNamesIt) {
+  const auto missing = make_gl_drawer(4242);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, gstx::ErrorCode::not_found);
+  EXPECT_THAT(missing.error().message, HasSubstr("4242"));
+}
+
+TEST_F(GlContextTest, ContextsEndInAnyOrderAndOnAnyThread) {
+  auto first = GlContext::open(0);
+  auto second = GlContext::open(0);
+  auto drawer = make_gl_drawer(0);
+  ASSERT_TRUE(first && second && drawer);
+  const data::RenderPlan plan = plane_plan(DType::u8, Interpolation::nearest);
+  const auto before = draw(**drawer, plan);
+  first->reset();  // the older one first
+  const auto between = draw(**drawer, plan);
+  std::thread([&] { second->reset(); }).join();
+  context_.reset();
+  const auto after = draw(**drawer, plan);
+  ASSERT_TRUE(before && between && after);
+  EXPECT_EQ(*before, *between);
+  EXPECT_EQ(*before, *after);
+  std::thread([&] { drawer->reset(); }).join();
+}
+
+TEST_F(GlContextTest, GlErrorsComeWithGlsOwnWords) {
+  gstx::Result<void> result;
+  gstx::Result<void> again;
+  context_->run([&] {
+    glBindBuffer(0x1234, 0);
+    result = context_->check("testing");
+    again = context_->check("testing");
+  });
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("0x500 while testing"));
+  EXPECT_TRUE(again);
+}
+
+TEST_F(GlContextTest, ShaderThatDoesNotCompileSaysWhy) {
+  gstx::Result<GlProgram> broken;
+  gstx::Result<GlProgram> unknown;
+  context_->run([&] {
+    broken = GlProgram::compile("slice.comp", {"SAMPLER nonsense2D", "LINEAR 0"});
+    unknown = GlProgram::compile("missing.comp", {});
+  });
+  ASSERT_FALSE(broken);
+  EXPECT_THAT(broken.error().message, HasSubstr("slice.comp (SAMPLER nonsense2D, LINEAR 0)"));
+  EXPECT_GT(broken.error().message.size(), 80U) << "the compiler's words are missing";
+  EXPECT_EQ(unknown.error().code, gstx::ErrorCode::not_found);
+}
+
+TEST_F(GlContextTest, PoolKeepsToItsBudget) {
+  constexpr std::size_t kBytes = 64 * 64 * 64;
+  std::vector<data::VoxelBlockPtr> blocks;
+  for (int i = 0; i < 5; ++i) {
+    blocks.push_back(make_block(DType::u8, {64, 64, 64}, [](auto...) { return 3.0; }));
+  }
+  const auto big = make_block(DType::u16, {64, 64, 128}, [](auto...) { return 3.0; });
+  context_->run([&] {
+    TexturePool pool(context_->limits(), 3 * kBytes);
+    for (const auto& block : blocks) {
+      ASSERT_TRUE(pool.volume(*block, {}));
+      ASSERT_LE(pool.stats().bytes, 3 * kBytes);
+    }
+    EXPECT_EQ(pool.stats().evictions, 2U);
+    ASSERT_TRUE(pool.volume(*blocks[2], {}));  // still there; now the most recent
+    EXPECT_EQ(pool.stats().uploads, 5U);
+    ASSERT_TRUE(pool.volume(*blocks[0], {}));  // replaces blocks[3]
+    ASSERT_TRUE(pool.volume(*blocks[2], {}));
+    ASSERT_TRUE(pool.volume(*blocks[4], {}));
+    EXPECT_EQ(pool.stats().uploads, 6U);
+    const auto refused = pool.volume(*big, {});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("1048576 bytes exceeds the texture budget"));
+    pool.clear();
+    EXPECT_EQ(pool.stats().bytes, 0U);
+    EXPECT_TRUE(context_->check("testing"));
+  });
+}
+
+TEST_F(GlContextTest, StoppedUploadGoesOnWhereItWas) {
+  // Three slabs of 4 MiB; what a stopped upload left must not be taken for the whole.
+  const auto block = make_block(DType::u8, {12, 1024, 1024}, [](auto z, auto y, auto x) {
+    return static_cast<double>((z * 31 + y + x * 3) % 251);
+  });
+  std::stop_source stop;
+  stop.request_stop();
+  context_->run([&] {
+    TexturePool pool(context_->limits(), 64 << 20);
+    const auto stopped = pool.volume(*block, stop.get_token());
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().code, gstx::ErrorCode::unavailable);
+    EXPECT_EQ(pool.stats().uploads, 0U);
+    const auto texture = pool.volume(*block, {});
+    ASSERT_TRUE(texture);
+    EXPECT_EQ(pool.stats().uploads, 1U);
+    std::vector<std::uint8_t> read(12 << 20);
+    glBindTexture(GL_TEXTURE_3D, *texture);
+    glPixelStorei(GL_PACK_ALIGNMENT, 1);
+    glGetTexImage(GL_TEXTURE_3D, 0, GL_RED_INTEGER, GL_UNSIGNED_BYTE, read.data());
+    EXPECT_EQ(std::memcmp(read.data(), block->voxels.get(), read.size()), 0);
+  });
+}
+
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(GlContextTest, FiftyDrawersLeaveNothingBehind) {
+  // Each holds textures and buffers of 6 MiB at least: fifty that leaked would be 300 MiB.
+  data::RenderPlan plan = volume_plan(DType::u16, Interpolation::nearest, false);
+  plan.layers[0].volume->block =
+      make_block(DType::u16, {128, 128, 128}, [](auto...) { return 30000.0; });
+  plan.layers[0].volume->bricks = nullptr;
+  plan.canvas = {640, 480};
+  plan.draw_scale = 1.0 / 8;
+  const auto cycle = [&] {
+    auto drawer = make_gl_drawer(0);
+    ASSERT_TRUE(drawer) << drawer.error().message;
+    ASSERT_TRUE(draw(**drawer, plan));
+  };
+  for (int i = 0; i < 5; ++i) cycle();
+  const std::size_t before = resident_bytes();
+  for (int i = 0; i < 50; ++i) cycle();
+  const std::size_t after = resident_bytes();
+  const double grown_mib = (static_cast<double>(after) - static_cast<double>(before)) / (1 << 20);
+  fmt::print("  50 drawers: {:+.1f} MiB\n", grown_mib);
+  EXPECT_LT(grown_mib, 60);
+}
+
+}  // namespace
+}  // namespace napari::engine::gl_test

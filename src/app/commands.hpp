@@ -8,6 +8,7 @@ namespace napari::app {
 
 [[nodiscard]] int run_info(const std::vector<std::string>& arguments);
 [[nodiscard]] int run_convert(const std::vector<std::string>& arguments);
-[[nodiscard]] int run_doctor(const std::vector<std::string>& arguments, const std::vector<std::string>& environment);
+[[nodiscard]] int run_doctor(const std::vector<std::string>& arguments,
+                             const std::vector<std::string>& environment);
 
 }  // namespace napari::app

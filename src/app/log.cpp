@@ -42,13 +42,15 @@ std::string_view field(const GLogField* fields, gsize count, std::string_view ke
   for (gsize i = 0; i < count; ++i) {
     if (key != fields[i].key) continue;
     const auto* text = static_cast<const char*>(fields[i].value);
-    return fields[i].length < 0 ? std::string_view(text)
-                                : std::string_view(text, static_cast<std::size_t>(fields[i].length));
+    return fields[i].length < 0
+               ? std::string_view(text)
+               : std::string_view(text, static_cast<std::size_t>(fields[i].length));
   }
   return {};
 }
 
-GLogWriterOutput write(GLogLevelFlags level, const GLogField* fields, gsize count, gpointer) noexcept {
+GLogWriterOutput write(GLogLevelFlags level, const GLogField* fields, gsize count,
+                       gpointer) noexcept {
   const auto severity = static_cast<GLogLevelFlags>(level & G_LOG_LEVEL_MASK);
   if (severity > writer.level_max) return G_LOG_WRITER_HANDLED;
   const std::string_view message = field(fields, count, "MESSAGE");
@@ -60,7 +62,8 @@ GLogWriterOutput write(GLogLevelFlags level, const GLogField* fields, gsize coun
                        static_cast<double>(now_us) / 1e6, level_name(level), json_escaped(domain),
                        json_escaped(message));
   } else {
-    line = fmt::format("{:7} {}{}{}\n", level_name(level), domain, domain.empty() ? "" : ": ", message);
+    line = fmt::format("{:7} {}{}{}\n", level_name(level), domain, domain.empty() ? "" : ": ",
+                       message);
   }
   std::fputs(line.c_str(), stderr);
   return G_LOG_WRITER_HANDLED;

@@ -1,10 +1,10 @@
 // Chooses the command. Exit status: 0 done, 1 failed, 2 a bad option or bad input.
 #include <clocale>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "app/commands.hpp"
 #include "app/options.hpp"
@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
       return 0;
     }
   }
-  const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1),
+                                      arguments.end());
   if (command == "info") return app::run_info(rest);
   if (command == "convert") return app::run_convert(rest);
   if (command == "doctor") return app::run_doctor(rest, environment);

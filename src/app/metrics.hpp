@@ -9,8 +9,9 @@
 
 namespace napari::app {
 
-[[nodiscard]] std::string prometheus_text(const control::ServiceReport& service, const runtime::RuntimeReport& runtime);
-[[nodiscard]] std::string metrics_json(const control::ServiceReport& service, const runtime::RuntimeReport& runtime,
-                                       double unix_time_s);
+[[nodiscard]] std::string prometheus_text(const control::ServiceReport& service,
+                                          const runtime::RuntimeReport& runtime);
+[[nodiscard]] std::string metrics_json(const control::ServiceReport& service,
+                                       const runtime::RuntimeReport& runtime, double unix_time_s);
 
 }  // namespace napari::app

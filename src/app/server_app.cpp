@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <glib-unix.h>
 #include <glib.h>
+#include <unistd.h>
 
 #include "app/log.hpp"
 #include "app/pages.hpp"
@@ -28,7 +28,10 @@ constexpr auto kDrainMax = std::chrono::milliseconds(1800);
 class ServerApp {
  public:
   explicit ServerApp(data::ServeConfig config)
-      : config_(std::move(config)), loop_(g_main_loop_new(nullptr, FALSE)), main_queue_(nullptr), service_(config_) {}
+      : config_(std::move(config)),
+        loop_(g_main_loop_new(nullptr, FALSE)),
+        main_queue_(nullptr),
+        service_(config_) {}
   ~ServerApp() {
     main_queue_.close();
     g_main_loop_unref(loop_);
@@ -61,7 +64,8 @@ gstx::Result<void> ServerApp::start_runtime() {
       .open_image = [](const std::string& path) { return data::open_zarr(path); },
       .post = [this](std::function<void()> task) { main_queue_.post(std::move(task)); },
   };
-  GSTX_ASSIGN_OR_RETURN(runtime_, runtime::make_runtime(std::move(runtime_config), service_.events()));
+  GSTX_ASSIGN_OR_RETURN(runtime_,
+                        runtime::make_runtime(std::move(runtime_config), service_.events()));
   service_.attach(*runtime_);
   add_pages(service_, *runtime_);
   return {};
@@ -86,10 +90,15 @@ void ServerApp::print_addresses() const {
   fmt::print("open      {}\n", service_.url());
   fmt::print("from afar {}\n", tunnel_line(read_host_facts(), service_.port()));
   if (service_.state_port() != 0 || service_.pixel_port() != 0)
-    fmt::print("napari    state port {}, pixel port {} on {} (no token: use a tunnel)\n", service_.state_port(), service_.pixel_port(), config_.host);
-  fmt::print("data      {}, clients may browse {}\n", config_.data.empty() ? "none yet" : config_.data, config_.data_root);
+    fmt::print("napari    state port {}, pixel port {} on {} (no token: use a tunnel)\n",
+               service_.state_port(), service_.pixel_port(), config_.host);
+  fmt::print("data      {}, clients may browse {}\n",
+             config_.data.empty() ? "none yet" : config_.data, config_.data_root);
   fmt::print("draws     {}: {}\n", report.draws_with, report.draw_reason);
-  fmt::print("encodes   {}\n", config_.encoder == "auto" ? "with the first encoder that opens (`doctor` says which, and why)" : config_.encoder);
+  fmt::print("encodes   {}\n",
+             config_.encoder == "auto"
+                 ? "with the first encoder that opens (`doctor` says which, and why)"
+                 : config_.encoder);
   std::fflush(stdout);
 }
 
@@ -126,8 +135,10 @@ int ServerApp::run() {
     start_listening();
   } else {
     service_.open_initial(config_.data, [this](gstx::Result<void> opened) {
-      if (opened) start_listening();
-      else fail_start(opened.error());
+      if (opened)
+        start_listening();
+      else
+        fail_start(opened.error());
     });
   }
   if (status_ == 0) g_main_loop_run(loop_);
@@ -137,24 +148,32 @@ int ServerApp::run() {
   return status_;
 }
 
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0; }
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+}
 
 }  // namespace
 
 int serve(data::ServeConfig config) {
   install_log_writer(config);
   if (!is_loopback(config.host) && config.tls_cert.empty() && !config.insecure) {
-    fmt::print(stderr, "napari-cuda-server: --host {} is reachable from other machines: add --tls-cert and --tls-key, or --insecure to serve plain HTTP there\n", config.host);
+    fmt::print(stderr,
+               "napari-cuda-server: --host {} is reachable from other machines: add --tls-cert and "
+               "--tls-key, or --insecure to serve plain HTTP there\n",
+               config.host);
     return 2;
   }
   if (config.data_root.empty()) {
     const std::filesystem::path data = config.data;
-    config.data_root = config.data.empty() ? "." : std::filesystem::absolute(data / "..").lexically_normal().string();
+    config.data_root = config.data.empty()
+                           ? "."
+                           : std::filesystem::absolute(data / "..").lexically_normal().string();
   }
   std::error_code error;
   const auto root = std::filesystem::canonical(config.data_root, error);
   if (error || !std::filesystem::is_directory(root)) {
-    fmt::print(stderr, "napari-cuda-server: --data-root: \"{}\" is no folder that can be read\n", config.data_root);
+    fmt::print(stderr, "napari-cuda-server: --data-root: \"{}\" is no folder that can be read\n",
+               config.data_root);
     return 2;
   }
   config.data_root = root.string();

@@ -7,7 +7,7 @@
 namespace napari::app {
 
 struct HostFacts {
-  std::string host_name;    // of this machine
+  std::string host_name;  // of this machine
   std::string user;
   std::string submit_host;  // SLURM_SUBMIT_HOST: the login node; empty outside a job
 };

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "data/discovery.hpp"
 #include "scene/json_text.hpp"
 
 namespace napari::control {
@@ -33,13 +34,13 @@ const char* fs_code(gstx::ErrorCode code) {
   }
 }
 
-std::string listing_json(const FsListing& listing) {
+std::string listing_json(const data::Listing& listing) {
   scene::JsonText json;
   json.begin_object().member("path", listing.path).key("entries").begin_array();
-  for (const FsEntry& entry : listing.entries) {
+  for (const data::ListingEntry& entry : listing.entries) {
     json.begin_object().member("name", entry.name).member("path", entry.path);
-    json.member("is_dir", entry.is_dir).member("size", entry.size_bytes);
-    json.member("mtime", entry.mtime_s).key("zarr_metadata");
+    json.member("is_dir", entry.is_dir).member("size", entry.bytes);
+    json.member("mtime", entry.modified_s).key("zarr_metadata");
     if (entry.is_dir) {
       json.begin_object().member("is_dataset", entry.is_dataset);
       json.member("has_multiscales", entry.has_multiscales);
@@ -53,39 +54,50 @@ std::string listing_json(const FsListing& listing) {
   return json.take();
 }
 
-std::optional<ListOptions> read_options(const JsonView& kwargs) {
-  ListOptions options;
-  options.show_hidden = kwargs.member("show_hidden").boolean().value_or(false);
+std::optional<data::ListingFilter> read_filter(const JsonView& kwargs) {
+  data::ListingFilter filter;
+  filter.show_hidden = kwargs.member("show_hidden").boolean().value_or(false);
   const JsonView only = kwargs.member("only");
-  if (only.is_null()) {
-    options.suffixes = {".zarr"};
-    return options;
-  }
+  if (only.is_null()) return filter;
   if (!only.is_array()) return std::nullopt;
+  filter.suffixes.clear();
   for (std::size_t i = 0; i < only.size(); ++i) {
     auto suffix = only.at(i).string();
     if (!suffix) return std::nullopt;
-    options.suffixes.push_back(std::move(*suffix));
+    filter.suffixes.push_back(std::move(*suffix));
   }
-  return options;
+  return filter;
 }
 
-std::string default_root(const data::ServeConfig& config) {
-  if (!config.data_root.empty()) return config.data_root;
-  if (config.data.empty()) return {};
+std::string root_of(const data::ServeConfig& config) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  return std::filesystem::weakly_canonical(config.data, ignored).parent_path().string();
+  const fs::path working = fs::current_path(ignored);
+  if (!config.data_root.empty()) return (working / config.data_root).string();
+  if (config.data.empty()) return working.string();
+  return fs::weakly_canonical(working / config.data, ignored).parent_path().string();
 }
 
 struct Found {
-  gstx::Result<std::filesystem::path> resolved;
-  std::vector<std::filesystem::path> datasets;
+  gstx::Result<std::string> folder;
+  std::vector<std::string> datasets;  // relative to it
 };
 
-// Which data set is meant; a reply where there is not exactly one.
+Found find(const std::string& root, const std::string& path) {
+  Found found{.folder = data::confine(root, path), .datasets = {}};
+  if (!found.folder) return found;
+  std::error_code ignored;
+  // A file is no folder to search: opening it says what it is and how to convert it.
+  found.datasets = std::filesystem::is_directory(*found.folder, ignored)
+                       ? data::find_datasets(root, *found.folder)
+                       : std::vector<std::string>{"."};
+  return found;
+}
+
+// A reply where not exactly one data set is meant.
 std::optional<CommandReply> explain(const Found& found, const std::string& asked) {
-  if (!found.resolved) {
-    return failure(fs_code(found.resolved.error().code), found.resolved.error().message,
+  if (!found.folder) {
+    return failure(fs_code(found.folder.error().code), found.folder.error().message,
                    path_details(asked));
   }
   if (found.datasets.empty()) {
@@ -93,14 +105,10 @@ std::optional<CommandReply> explain(const Found& found, const std::string& asked
                    path_details(asked));
   }
   if (found.datasets.size() == 1) return std::nullopt;
-  std::vector<std::string> options;
-  for (const auto& path : found.datasets) {
-    options.push_back(path.lexically_relative(*found.resolved).string());
-  }
   scene::JsonText json;
-  json.begin_object().member("path", asked).member("options", options).end_object();
+  json.begin_object().member("path", asked).member("options", found.datasets).end_object();
   return failure("zarr.disambiguate",
-                 fmt::format("'{}' holds {} data sets: name one", asked, options.size()),
+                 fmt::format("'{}' holds {} data sets: name one", asked, found.datasets.size()),
                  json.take());
 }
 
@@ -108,7 +116,7 @@ std::optional<CommandReply> explain(const Found& found, const std::string& asked
 
 Commands::Commands(SceneHost& host, const data::ServeConfig& config,
                    std::function<void(runtime::Tier)> request_keyframe)
-    : host_(host), request_keyframe_(std::move(request_keyframe)), browser_(default_root(config)) {}
+    : host_(host), request_keyframe_(std::move(request_keyframe)), root_(root_of(config)) {}
 
 std::vector<std::string> Commands::names() {
   return {"napari.pixel.request_keyframe", "fs.listdir", "napari.load_zarr"};
@@ -160,30 +168,29 @@ void Commands::run(runtime::Tier tier, const InboundEnvelope& envelope, Reply re
 }
 
 void Commands::list_folder(const JsonView& kwargs, Reply reply) {
-  const auto options = read_options(kwargs);
-  if (!options) {
+  const auto filter = read_filter(kwargs);
+  if (!filter) {
     reply(failure("command.invalid", "only must be a list of suffixes"));
     return;
   }
-  if (!kwargs.member("path").is_null() && !kwargs.member("path").string()) {
+  const JsonView asked = kwargs.member("path");
+  if (!asked.is_null() && !asked.string()) {
     reply(failure("command.invalid", "path must be a string"));
     return;
   }
-  using Listing = gstx::Result<FsListing>;
-  on_disk<Listing>([this, path = kwargs.member("path").string(),
-                    options = *options] { return browser_.list(path, options); },
-                   [reply = std::move(reply),
-                    path = kwargs.member("path").string().value_or("")](Listing listing) {
-                     if (listing) {
-                       reply({.code = {},
-                              .message = {},
-                              .details_json = {},
-                              .result_json = listing_json(*listing)});
-                     } else {
-                       reply(failure(fs_code(listing.error().code), listing.error().message,
-                                     path_details(path)));
-                     }
-                   });
+  const std::string path = asked.string().value_or("");
+  using Listed = gstx::Result<data::Listing>;
+  on_disk<Listed>(
+      [this, path, filter = *filter] { return data::list_directory(root_, path, filter); },
+      [reply = std::move(reply), path](Listed listed) {
+        if (listed) {
+          CommandReply answer;
+          answer.result_json = listing_json(*listed);
+          reply(answer);
+        } else {
+          reply(failure(fs_code(listed.error().code), listed.error().message, path_details(path)));
+        }
+      });
 }
 
 void Commands::load(const JsonView& kwargs, Reply reply) {
@@ -192,25 +199,23 @@ void Commands::load(const JsonView& kwargs, Reply reply) {
     reply(failure("command.invalid", "path must be a string that is not empty"));
     return;
   }
-  on_disk<Found>(
-      [this, path = *path] {
-        Found found{.resolved = browser_.resolve(path), .datasets = {}};
-        if (found.resolved) found.datasets = browser_.find_datasets(*found.resolved);
-        return found;
-      },
-      [this, reply = std::move(reply), path = *path](const Found& found) {
-        if (const auto problem = explain(found, path)) {
-          reply(*problem);
-        } else {
-          open(found.datasets.front().string(), reply);
-        }
-      });
+  on_disk<Found>([this, path = *path] { return find(root_, path); },
+                 [this, reply = std::move(reply), path = *path](const Found& found) {
+                   if (const auto problem = explain(found, path)) {
+                     reply(*problem);
+                   } else {
+                     const std::filesystem::path folder(*found.folder);
+                     open((folder / found.datasets.front()).lexically_normal().string(), reply);
+                   }
+                 });
 }
 
 void Commands::open(const std::string& path, Reply reply) {
   host_.open(path, [reply = std::move(reply), path](const gstx::Result<void>& opened) {
     if (opened) {
-      reply({.code = {}, .message = {}, .details_json = {}, .result_json = R"({"ok":true})"});
+      CommandReply answer;
+      answer.result_json = R"({"ok":true})";
+      reply(answer);
     } else if (opened.error().code == gstx::ErrorCode::unavailable) {
       reply(failure("command.retryable", opened.error().message, path_details(path)));
     } else if (opened.error().code == gstx::ErrorCode::not_found) {

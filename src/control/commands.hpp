@@ -4,12 +4,10 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "control/envelope.hpp"
-#include "control/fs_browser.hpp"
 #include "control/scene_host.hpp"
 #include "gstx/thread.hpp"
 #include "runtime/interface.hpp"
@@ -47,7 +45,7 @@ class Commands {
 
   SceneHost& host_;
   std::function<void(runtime::Tier)> request_keyframe_;
-  FsBrowser browser_;
+  std::string root_;  // never empty: nothing outside is shown or loaded
   int in_flight_{0};
   gstx::TaskQueue main_queue_{nullptr};
   gstx::ContextThread disk_{"control-disk"};  // last: ends first, before what its tasks use

@@ -149,7 +149,7 @@ void Director::take_drawn(const data::FrameInfo& info) {
 std::int64_t Director::step(std::int64_t now_ns) {
   if (!snapshot_) return kNeverNs;
   const bool moving = is_moving(now_ns);
-  if (was_moving_ && !moving) dirty_ = true;
+  if ((was_moving_ && !moving) || now_ns >= retry_ns_) dirty_ = true;
   if (dirty_ && plan_clock_.is_due(now_ns)) {
     plan_clock_.mark(now_ns);
     dirty_ = false;
@@ -158,7 +158,8 @@ std::int64_t Director::step(std::int64_t now_ns) {
   }
   if (pose_dirty_ && pose_clock_.is_due(now_ns)) send_pose(now_ns);
   if (now_ns >= thumbnail_due_ns_) draw_thumbnail(now_ns);
-  std::int64_t next = std::min(thumbnail_due_ns_, failed_.next_retry_ns(now_ns));
+  retry_ns_ = failed_.next_retry_ns(now_ns);
+  std::int64_t next = std::min(thumbnail_due_ns_, retry_ns_);
   if (dirty_) next = std::min(next, plan_clock_.due_ns());
   if (pose_dirty_) next = std::min(next, pose_clock_.due_ns());
   if (was_moving_) next = std::min(next, input_ns_ + kStillAfterNs);

@@ -120,6 +120,7 @@ class Director {
   bool pose_dirty_{false};
   bool was_moving_{false};  // the last plan was of a moving view
   std::int64_t input_ns_{-kStillAfterNs};
+  std::int64_t retry_ns_{kNeverNs};  // something that failed may be tried again
   std::int64_t thumbnail_due_ns_{kNeverNs};
   std::int64_t thumbnail_last_ns_{-kThumbnailIntervalNs};
   data::RenderPlanPtr plan_, thumbnail_;

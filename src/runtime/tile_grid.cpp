@@ -67,13 +67,15 @@ std::vector<Tile> TileGrid::tiles_in(const PixelRect& pixels, std::size_t count_
       (static_cast<double>(pixels.y0 + pixels.y1) / 2) / static_cast<double>(height_) - 0.5;
   const double middle_column =
       (static_cast<double>(pixels.x0 + pixels.x1) / 2) / static_cast<double>(width_) - 0.5;
-  const std::int64_t row_last = std::min((pixels.y1 - 1) / height_, rows_ - 1);
-  const std::int64_t column_last = std::min((pixels.x1 - 1) / width_, columns_ - 1);
-  for (std::int64_t row = pixels.y0 / height_; row <= row_last; ++row)
-    for (std::int64_t column = pixels.x0 / width_; column <= column_last; ++column) {
-      if (tiles.size() >= 16 * count_max) break;
+  // A window around the middle holds every tile that can be among the nearest, unless the view is very narrow.
+  const double reach = 2 * std::ceil(std::sqrt(static_cast<double>(count_max)));
+  const std::int64_t row_first = held(middle_row - reach, pixels.y0 / height_, rows_ - 1);
+  const std::int64_t row_last = held(middle_row + reach, 0, (pixels.y1 - 1) / height_);
+  const std::int64_t column_first = held(middle_column - reach, pixels.x0 / width_, columns_ - 1);
+  const std::int64_t column_last = held(middle_column + reach, 0, (pixels.x1 - 1) / width_);
+  for (std::int64_t row = row_first; row <= row_last; ++row)
+    for (std::int64_t column = column_first; column <= column_last; ++column)
       tiles.push_back({row, column});
-    }
   const auto distance = [&](Tile tile) {
     return std::hypot(static_cast<double>(tile.row) - middle_row,
                       static_cast<double>(tile.column) - middle_column);

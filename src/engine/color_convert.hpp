@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "data/types.hpp"
 #include "gstx/result.hpp"
@@ -53,7 +54,19 @@ class ColorConverter {
                                            const ConvertOptions& options);
 
  private:
+  // Where each target pixel of a row comes from, kept while the widths stay.
+  struct Taps {
+    int source_width{0};
+    int width{0};
+    std::vector<std::int32_t> index;
+    std::vector<std::int16_t> weight;
+  };
+  struct Job;
+  void plan_taps(int source_width, int width);
+  void convert_band(const Job& job, int band) const;
+
   std::shared_ptr<ThreadPool> pool_;
+  Taps taps_;
 };
 
 }  // namespace napari::engine

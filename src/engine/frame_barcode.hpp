@@ -13,18 +13,23 @@
 
 namespace napari::engine {
 
-inline constexpr int kBarcodeBlockPx = 16;  // at least; grows with the picture
+inline constexpr int kBarcodeBlockPx = 16;  // at least; grows with the canvas
 inline constexpr int kBarcodeColumns = 24;
 inline constexpr int kBarcodeRows = 2;
 
-// Side of one block in a picture of this size; 0 where the barcode does not fit (narrower than 384
-// or lower than 64 px).
-[[nodiscard]] int barcode_block_px(data::CanvasSize size);
+// Side of one block on a canvas of this size: 16 px, and more on wide ones; 0 where the barcode does not fit (24 blocks
+// wide, twice its height of 2 blocks).
+[[nodiscard]] int barcode_block_px(data::CanvasSize canvas);
 
-// Paints the low 32 bits of `frame_id` into the top left corner of RGBA8 rows, top first. Does
-// nothing where it does not fit.
-void draw_barcode(std::span<std::uint8_t> rgba, std::size_t stride_bytes, data::CanvasSize size,
-                  std::uint64_t frame_id);
+// RGBA8 rows, top first. A picture drawn smaller than its canvas has smaller blocks, which have the right size once scaled up.
+struct BarcodeTarget {
+  std::span<std::uint8_t> rgba;
+  std::size_t stride_bytes{0};
+  data::CanvasSize size;    // of the picture
+  data::CanvasSize canvas;  // what it stands for
+};
+// Paints the low 32 bits of `frame_id` into the top left corner. Does nothing where it does not fit.
+void draw_barcode(const BarcodeTarget& target, std::uint64_t frame_id);
 
 // Reads it from luma (or any one channel), `pixel_step` bytes a pixel. A picture stored bottom row
 // first is recognised and read all the same. Nothing when there is no barcode or it is damaged.

@@ -60,13 +60,15 @@ class Renderer final : public RenderDelegate {
 
  private:
   struct Listener;
-  [[nodiscard]] gstx::Result<PicturePtr> draw(const data::RenderPlan& plan, std::stop_token stop);
+  [[nodiscard]] gstx::Result<PicturePtr> draw(const data::RenderPlan& plan,
+                                              const std::stop_token& stop);
   void note_draw_time(std::int64_t duration_ns);
 
   const std::unique_ptr<Drawer> drawer_;
   const Params params_;
   const std::shared_ptr<PicturePool> pool_;
-  std::mutex drawer_mutex_;  // one draw at a time; taken without mutex_ held
+  std::mutex drawer_mutex_;         // one draw at a time; taken without mutex_ held
+  std::uint64_t next_frame_id_{1};  // under drawer_mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable drawn_;
@@ -74,13 +76,13 @@ class Renderer final : public RenderDelegate {
   std::uint64_t damage_{0};
   std::uint64_t drawn_damage_{0};  // which damage picture_ answers
   PicturePtr picture_;
-  bool drawing_{false};
+  std::uint64_t drawing_damage_{0};  // which damage is being drawn; 0: none
   bool interrupted_{false};
   std::stop_source stop_;  // of the draw that is running
   bool stop_on_submit_{false};
-  std::uint64_t next_frame_id_{1};
   RendererStats stats_;
   std::array<float, 64> draw_ms_{};
+  std::size_t draws_timed_{0};
 
   std::mutex listeners_mutex_;  // never taken with mutex_ held
   std::map<std::uint64_t, std::shared_ptr<Listener>> listeners_;

@@ -115,15 +115,15 @@ struct RowTo444 {
 };
 void convert_to_444(const VideoFactors& factors, const RowTo444& row, int width);
 
-// One row of a bilinear enlargement of RGBA8: `index` counts pixels, `weight` is in 1/128, pixel index[x] + 1 must be readable.
-// `blended` is scratch for 4 * source_width + 64 elements.
+// One row of a bilinear enlargement of RGBA8. Weights are in 2^-15; those across are repeated for the four components and padded
+// to an even number of pixels. `blended` is scratch for 4 * source_width + 4 elements.
 struct EnlargedRow {
   const std::uint8_t* above;
   const std::uint8_t* below;
-  int below_weight;  // 0..128
+  std::int16_t below_weight;
   int source_width;
-  const std::int32_t* index;
-  const std::int16_t* weight;
+  const std::int32_t* index;   // pixel on the left
+  const std::int16_t* weight;  // of the pixel on the right
   std::int16_t* blended;
 };
 void enlarge_row(const EnlargedRow& row, int width, std::uint8_t* rgba);

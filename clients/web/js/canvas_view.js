@@ -11,6 +11,7 @@ export class CanvasView {
    * @param {(header: PacketHeader, nowMs: number) => void} onDrawn
    */
   constructor(canvas, onDrawn) {
+    this.onResized = () => {};
     this.canvas = canvas;
     this.onDrawn = onDrawn;
     const context = canvas.getContext('2d', { alpha: false });
@@ -41,6 +42,7 @@ export class CanvasView {
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
+      this.onResized();
     }
     this.context.drawImage(frame, 0, 0, width, height);
     frame.close();

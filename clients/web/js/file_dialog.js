@@ -31,12 +31,14 @@ export class FileDialog {
   async #list(path) {
     const ticket = (this.ticket += 1);
     this.dialog.setAttribute('aria-busy', 'true');
+    this.message.classList.remove('bad');
     setText(this.message, '');
     try {
       const result = await this.channel.command('fs.listdir', { path, show_hidden: false, only: ['.zarr'] });
       if (ticket !== this.ticket) return;
       this.current = String(result.path ?? '');
-      setText(this.path, this.current);
+      // The mark keeps the leading slash in front: the element cuts long paths on the left, where they matter least.
+      setText(this.path, `\u200e${this.current}`);
       this.#show(toEntries(result.entries), result.has_more === true);
     } catch (error) {
       if (ticket === this.ticket) this.#fail(error);
@@ -56,7 +58,7 @@ export class FileDialog {
 
   /** @param {DirectoryEntry} entry */
   #row(entry) {
-    const button = make('button', entry.isDataset ? 'entry dataset' : 'entry');
+    const button = make('button', entry.isDataset ? 'entry image' : 'entry');
     button.type = 'button';
     const kind = entry.isDataset ? 'image' : entry.children.length > 0 ? `${entry.children.length} images` : entry.isDirectory ? 'folder' : '';
     const date = entry.modifiedS > 0 ? new Date(entry.modifiedS * 1000).toLocaleDateString() : '';
@@ -69,6 +71,7 @@ export class FileDialog {
   async #load(entry) {
     const ticket = (this.ticket += 1);
     this.dialog.setAttribute('aria-busy', 'true');
+    this.message.classList.remove('bad');
     setText(this.message, `Opening ${entry.name}…`);
     try {
       await this.channel.command('napari.load_zarr', { path: entry.path });
@@ -83,6 +86,7 @@ export class FileDialog {
   /** @param {unknown} error */
   #fail(error) {
     const options = error instanceof CommandError && Array.isArray(error.details.options) ? `: ${error.details.options.join(', ')}` : '';
+    this.message.classList.add('bad');
     setText(this.message, (error instanceof Error ? error.message : String(error)) + options);
   }
 }

@@ -43,7 +43,7 @@ export const HELP = [
 /** @param {EventTarget | null} target @param {string} key */
 function needsKey(target, key) {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.closest('dialog')) return true;
+  if (target.closest('dialog[open]')) return true;
   if (target instanceof HTMLInputElement && target.type === 'range') return /^(Arrow|Page|Home|End)/.test(key);
   if (target instanceof HTMLInputElement && target.type === 'checkbox') return key === ' ';
   return target instanceof HTMLInputElement || target instanceof HTMLSelectElement;

@@ -17,6 +17,7 @@ export class ScaleBar {
     this.line = byId('scale-line', HTMLElement);
     this.text = byId('scale-text', HTMLElement);
     model.listen((topic) => { if (topic !== 'layers') this.refresh(); });
+    view.onResized = () => this.refresh();
     new ResizeObserver(() => this.refresh()).observe(view.canvas);
   }
 

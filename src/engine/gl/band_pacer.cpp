@@ -19,14 +19,8 @@ std::int64_t now_ns() {
 
 }  // namespace
 
-void BandPacer::begin_draw() {
-  // What the last picture cost at worst is the guess for this one; the slow decay lets a cheaper view have larger bands.
-  if (worst_ns_px_ > 0) cost_ns_px_ = std::max(worst_ns_px_, 0.7 * cost_ns_px_);
-  worst_ns_px_ = 0;
-}
-
 std::int64_t BandPacer::pixels_left() const {
-  const double cost = std::max({cost_ns_px_, worst_ns_px_, cost_ns_px_min_});
+  const double cost = std::max(cost_ns_px_, cost_ns_px_min_);
   return static_cast<std::int64_t>(std::min(kBandNs / cost, 1e9)) - pending_px_;
 }
 
@@ -69,7 +63,9 @@ gstx::Result<void> BandPacer::finish() {
   if (pending_px_ >= kMeasurablePixels) {
     const double cost =
         static_cast<double>(now_ns() - pending_since_ns_) / static_cast<double>(pending_px_);
-    worst_ns_px_ = std::max(worst_ns_px_, cost);
+    // Up fast, down slowly; and at most to double, since one band may have waited for others' work.
+    const double change = std::min(cost, 2 * cost_ns_px_) - cost_ns_px_;
+    cost_ns_px_ += change * (change > 0 ? 0.7 : 0.3);
   }
   pending_px_ = 0;
   return {};

@@ -19,7 +19,6 @@ class BandPacer {
   BandPacer(double cost_ns_px, double cost_ns_px_min)
       : cost_ns_px_(cost_ns_px), cost_ns_px_min_(cost_ns_px_min) {}
 
-  void begin_draw();
   // Calls `dispatch` with bands of `area` in turn. `unavailable` when `stop` was requested.
   [[nodiscard]] gstx::Result<void> run(const PixelRect& area, const std::stop_token& stop,
                                        const std::function<void(const PixelRect&)>& dispatch);
@@ -31,7 +30,6 @@ class BandPacer {
 
   double cost_ns_px_;
   double cost_ns_px_min_;
-  double worst_ns_px_{0};  // of this draw
   std::int64_t pending_px_{0};
   std::int64_t pending_since_ns_{0};
 };

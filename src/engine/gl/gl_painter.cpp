@@ -152,8 +152,6 @@ gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CpuTarge
                                     [&](const auto& l) { return has_content(l, plan.ndisplay); });
   const Pass pass{plan, target.size, layers <= 1, skipping, stop};
   GSTX_TRY(frame_.bind(target.size, !pass.only_layer));
-  slice_pacer_.begin_draw();
-  mip_pacer_.begin_draw();
   if (layers == 0) frame_.clear_codes();
   if (!pass.only_layer) frame_.clear_blended();
   auto painted = paint_layers(pass);

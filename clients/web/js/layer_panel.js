@@ -26,7 +26,6 @@ export class LayerPanel {
     this.opacity = byId('opacity', HTMLInputElement);
     this.opacityValue = byId('opacity-value', HTMLOutputElement);
     this.contrast = new ContrastSlider((limits, inputMs) => this.#set('contrast_limits', limits, inputMs));
-    this.colormapNames = '';
     this.#wire();
     model.listen((topic) => {
       if (topic === 'scene' || topic === 'layers') this.refresh();
@@ -72,15 +71,9 @@ export class LayerPanel {
     this.name.hidden = many;
     setText(this.name, layer ? layer.name : 'No layer');
     if (many) this.select.replaceChildren(...this.model.layers.map((item) => new Option(item.name, item.id, false, item.id === layer?.id)));
-    this.#refreshColormaps();
+    setOptions(this.colormap, this.model.colormaps);
+    setOptions(this.interpolation, this.model.interpolations);
     if (layer) this.#show(layer);
-  }
-
-  #refreshColormaps() {
-    const names = this.model.colormaps.join('|');
-    if (names === this.colormapNames) return;
-    this.colormapNames = names;
-    this.colormap.replaceChildren(...this.model.colormaps.map((name) => new Option(name)));
   }
 
   /** @param {Layer} layer */
@@ -118,6 +111,12 @@ export class LayerPanel {
     const layer = this.layer;
     if (layer) this.viewer.setLayer(layer.id, key, value, inputMs);
   }
+}
+
+/** @param {HTMLSelectElement} select @param {string[]} names */
+function setOptions(select, names) {
+  const same = names.length === select.options.length && names.every((name, i) => select.options[i].value === name);
+  if (!same) select.replaceChildren(...names.map((name) => new Option(name)));
 }
 
 /** A value that is not in the list is shown all the same. @param {HTMLSelectElement} select @param {string} value */

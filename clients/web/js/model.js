@@ -27,6 +27,8 @@ export class Model {
     this.axes = [];
     /** @type {string[]} */
     this.colormaps = ['gray'];
+    /** @type {string[]} */
+    this.interpolations = ['linear', 'nearest'];
     /** @type {Dims} */
     this.dims = { labels: [], step: [], sizes: [], order: [], displayed: [], ndisplay: 2 };
     /** @type {Layer[]} */
@@ -67,7 +69,8 @@ export class Model {
   axis(axis) {
     const size = this.dims.sizes[axis] ?? 1;
     const known = this.axes[axis];
-    return known ? { ...known, size } : { name: this.dims.labels[axis] ?? String(axis), type: '', unit: '', size, scale: 1, translate: 0 };
+    // With a pinned level the sliders count its indices, while the scene describes the finest one's.
+    return known ? { ...known, size, scale: (known.scale * known.size) / size } : { name: this.dims.labels[axis] ?? String(axis), type: '', unit: '', size, scale: 1, translate: 0 };
   }
 
   /** @param {any} payload */
@@ -78,6 +81,7 @@ export class Model {
     this.sourcePath = typeof metadata.source_path === 'string' ? metadata.source_path : '';
     const ours = metadata.napari_cuda ?? {};
     if (isStrings(ours.colormaps) && ours.colormaps.length > 0) this.colormaps = ours.colormaps;
+    if (isStrings(ours.interpolations) && ours.interpolations.length > 0) this.interpolations = ours.interpolations;
     this.axes = Array.isArray(ours.axes) ? ours.axes.map(toAxis) : axesOfBlock(layers[0]);
     this.layers = layers.map((/** @type {any} */ block) => toLayer(block, ours));
     this.pose = { plane: null, volume: null };

@@ -18,9 +18,10 @@ from PIL import Image
 
 SLICE_DB_MIN = 35.0     # a settled slice against the oracle
 DRAG_DB_MIN = 30.0      # two pictures of one drag, where they overlap
-VOLUME_DB_MIN = 30.0    # a settled projection against the oracle
+VOLUME_DB_MIN = 35.0    # a settled projection against the oracle
 ANCHOR_PX_MAX = 1.0
-OTHER_AXIS_DB_MIN = 3.0  # how much better the right axis' projection must fit than the wrong one's
+NEIGHBOUR_DB_MIN = 3.0   # how much better the slice asked for must fit than its neighbours
+OTHER_AXIS_DB_MIN = 10.0  # how much better the right axis' projection must fit than the wrong one's
 
 
 class DataSet:
@@ -173,8 +174,20 @@ def fit_quality(data, state, picture, stride=3):
     return max(results)
 
 
+def neighbour_quality(data, state, picture, level):
+    """How well the slices beside the one asked for fit: a picture of the right slice fits better."""
+    results = []
+    axis = next(axis for axis in range(len(state["dims"]["step"])) if axis not in state["dims"]["displayed"] and state["dims"]["sizes"][axis] > 1)
+    for offset in (-1, 1):
+        other = json.loads(json.dumps(state))
+        other["dims"]["step"][axis] += offset
+        if 0 <= other["dims"]["step"][axis] < state["dims"]["sizes"][axis]:
+            results.append(psnr(draw_plane(data, other, level)[0], picture))
+    return max(results)
+
+
 def shift_of(before, after, reach):
-    """The whole-pixel shift (dx, dy) that moves `before` onto `after` best: `expected` plus at most `reach`."""
+    """The whole-pixel shift (dx, dy), each within `reach`, that moves `before` onto `after` best."""
     a, b = (picture - picture.mean() for picture in (before, after))
     spectrum = np.fft.rfft2(b) * np.conj(np.fft.rfft2(a))
     correlation = np.fft.irfft2(spectrum, a.shape)
@@ -237,7 +250,12 @@ def judge(data, folder, report):
         quality, level = fit_quality(data, state, picture[name])
         minimum = SLICE_DB_MIN if state["dims"]["ndisplay"] == 2 else VOLUME_DB_MIN
         lively = picture[name].std() > 3
-        report.check(f"picture {name}", quality >= minimum and lively, f"{quality:.1f} dB against the oracle at level {level} (>= {minimum:.0f})")
+        evidence = f"{quality:.1f} dB against the oracle at level {level} (>= {minimum:.0f})"
+        if state["dims"]["ndisplay"] == 2:
+            neighbour = neighbour_quality(data, state, picture[name], level)
+            lively = lively and quality > neighbour + NEIGHBOUR_DB_MIN
+            evidence += f", {neighbour:.1f} dB against the better neighbouring slice"
+        report.check(f"picture {name}", quality >= minimum and lively, evidence)
 
     for drag in run["drags"]:
         before, after = picture[drag["before"]], picture[drag["after"]]

@@ -133,8 +133,42 @@ async function orbitVolume(run, viewer) {
   await run.save(viewer, 'volume-side');
   run.orbits.push({ before: 'volume-front', after: 'volume-side' });
   await viewer.drag(-80, 50);
-  await viewer.page.screenshot({ path: path.join(run.out, 'page-3d-1280x720.png') });
   await run.save(viewer, 'volume-oblique');
+  await viewer.page.focus('#view');
+  await viewer.page.keyboard.press('p');
+  await viewer.when('napariCuda.pose.volume.fov > 0');
+  await run.save(viewer, 'volume-perspective');
+  const { left, top, width, height } = await viewer.rect();
+  const before = (await viewer.hook()).pose.volume;
+  await viewer.wheel(left + width / 2, top + height / 2, -2);
+  await viewer.drag(60, 20, 'Shift');
+  const after = (await viewer.hook()).pose.volume;
+  run.check('wheel and shift-drag move in 3-D', after.distance < before.distance && JSON.stringify(after.center) !== JSON.stringify(before.center)
+    && JSON.stringify(after.angles) === JSON.stringify(before.angles), `distance ${before.distance.toFixed(1)} -> ${after.distance.toFixed(1)}, center (${before.center}) -> (${after.center})`);
+  await run.save(viewer, 'volume-moved');
+}
+
+/** The page as the README shows it: a view and controls that flatter the demo, taken by the address as a user would. @param {Run} run @param {ViewerPage} viewer */
+async function takePictures(run, viewer) {
+  const shoot = async (/** @type {string} */ name) => {
+    await viewer.settled();
+    await viewer.page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
+    await viewer.page.screenshot({ path: path.join(run.out, name) });
+  };
+  const layer = (await viewer.hook()).layers[0];
+  await viewer.page.setViewportSize({ width: 1280, height: 720 });
+  await shoot('page-2d.png');
+  await viewer.page.setViewportSize({ width: 1920, height: 1080 });
+  await shoot('page-2d-1920x1080.png');
+  await viewer.page.setViewportSize({ width: 1280, height: 720 });
+  const [low, high] = layer.controls.contrast_limits;
+  const limits = [low + 0.72 * (high - low), low + 1.25 * (high - low)].map((value) => Math.round(value));
+  await viewer.page.evaluate((hash) => { location.hash = hash; }, `nd=3&angles=-40,20,0&fov=0&cmap=inferno&clim=${limits}&gamma=1.1`);
+  await viewer.when('napariCuda.dims.ndisplay === 3 && Math.abs(napariCuda.pose.volume.angles[0] + 40) < 1e-3');
+  await shoot('page-3d.png');
+  await viewer.page.keyboard.press('?');
+  await shoot('page-help.png');
+  await viewer.page.keyboard.press('Escape');
 }
 
 /** @param {Run} run @param {ViewerPage} first @param {import('../web/lib/browser.js').Browser} browser */
@@ -153,9 +187,6 @@ async function secondPageJoins(run, first, browser) {
   await second.settled();
   const [a, b] = await Promise.all([first.hook(), second.hook()]);
   run.check('both pages show one scene', JSON.stringify(a.pose) === JSON.stringify(b.pose) && a.lastFrame.id === b.lastFrame.id, `frames ${a.lastFrame.id} and ${b.lastFrame.id}`);
-  await second.page.keyboard.press('Home');
-  await second.settled();
-  await second.page.screenshot({ path: path.join(run.out, 'page-2d-1920x1080.png') });
   run.check('no error in the consoles', first.errors.length + errors.length === 0, [...first.errors, ...errors].join('; ') || 'none');
 }
 
@@ -174,7 +205,6 @@ async function reloadRestores(run, viewer) {
   const after = await viewer.hook();
   const error = Math.abs(after.pose.plane.zoom / before.pose.plane.zoom - 1) + Math.hypot(...[0, 1].map((k) => after.pose.plane.center[k] - before.pose.plane.center[k]));
   run.check('the address restores the view', error < 1e-3, `error ${error.toExponential(1)}`);
-  await viewer.page.screenshot({ path: path.join(run.out, 'page-2d-1280x720.png') });
 }
 
 /** @param {Run} run @param {ViewerPage} viewer */
@@ -221,6 +251,8 @@ async function main(out, url) {
     await secondPageJoins(run, viewer, browser);
     await reportFigures(run, viewer);
     await reloadRestores(run, viewer);
+    await viewer.page.keyboard.press('Home');
+    await takePictures(run, viewer);
   } finally {
     await run.write();
     await browser.close();

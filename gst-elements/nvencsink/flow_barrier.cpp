@@ -37,7 +37,8 @@ void FlowBarrier::report_death(const std::string& reason) {
   death_.with([&](auto& death) {
     if (!death) death = reason;
   });
-  if (!parts_.shared->stopping) parts_.idr->repaint();
+  // With a frame in hand the streaming thread finds out by itself.
+  if (!busy_ && !parts_.shared->stopping) parts_.idr->repaint();
 }
 
 void FlowBarrier::reset() {
@@ -131,6 +132,8 @@ Result<void> FlowBarrier::read_caps(GstCaps* caps) {
   encoder_settings_.fps_numerator = info.fps_n;
   encoder_settings_.fps_denominator = info.fps_d;
   format_ = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info));
+  guard_.set_format(info);
+  guard_.reset();
   parts_.shared->colour.with([&](auto& colour) { colour = colour_of(info.colorimetry); });
   return {};
 }
@@ -242,11 +245,22 @@ void FlowBarrier::prepare(GstBuffer* buffer) {
   });
 }
 
-GstFlowReturn FlowBarrier::chain(GstPad* source_pad, GstBuffer* buffer) {
-  const auto owned = Ref<GstBuffer>::adopt(buffer);
-  const auto element = Ref<GstElement>::adopt(gst_pad_get_parent_element(source_pad));
-  const auto sink_pad = Ref<GstPad>::adopt(gst_element_get_static_pad(element.get(), "sink"));
-  GstFlowReturn flow = GST_FLOW_NOT_NEGOTIATED;
+GstFlowReturn FlowBarrier::push_guarded(GstPad* source_pad, Ref<GstBuffer> picture) {
+  if (parts_.slot->kind() != EncoderKind::openh264 || settled_frame_)
+    return gst_pad_push(source_pad, picture.release());
+  const std::int64_t before = parts_.idr->last_keyframe_ns();
+  auto softened =
+      guard_.overshoots() && parts_.idr->pending() ? guard_.soften(picture.get()) : nullptr;
+  const bool was_softened = static_cast<bool>(softened);
+  const GstFlowReturn flow =
+      gst_pad_push(source_pad, was_softened ? softened.release() : picture.release());
+  if (parts_.idr->last_keyframe_ns() != before)
+    guard_.learn(parts_.idr->last_keyframe_bytes(), was_softened, encoder_settings_.bitrate_bps);
+  if (was_softened) parts_.idr->repaint();
+  return flow;
+}
+
+GstFlowReturn FlowBarrier::encode(GstPad* source_pad, const Ref<GstBuffer>& picture) {
   while (true) {
     if (parts_.shared->stopping) return GST_FLOW_FLUSHING;
     if (needs_encoder()) {
@@ -254,12 +268,22 @@ GstFlowReturn FlowBarrier::chain(GstPad* source_pad, GstBuffer* buffer) {
       // FLUSHING ends the source without a second error of its own.
       if (!fill_slot()) return GST_FLOW_FLUSHING;
     }
-    prepare(buffer);
-    flow = gst_pad_push(source_pad, Ref<GstBuffer>(owned).release());
-    if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_EOS || parts_.shared->stopping) break;
-    if (flow >= GST_FLOW_OK && !needs_encoder()) break;
+    prepare(picture.get());
+    const GstFlowReturn flow = push_guarded(source_pad, picture);
+    if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_EOS || parts_.shared->stopping) return flow;
+    if (flow >= GST_FLOW_OK && !needs_encoder()) return GST_FLOW_OK;
     report_death(fmt::format("it returned {}", gst_flow_get_name(flow)));
   }
+}
+
+GstFlowReturn FlowBarrier::chain(GstPad* source_pad, GstBuffer* buffer) {
+  const auto owned = Ref<GstBuffer>::adopt(buffer);
+  const auto element = Ref<GstElement>::adopt(gst_pad_get_parent_element(source_pad));
+  const auto sink_pad = Ref<GstPad>::adopt(gst_element_get_static_pad(element.get(), "sink"));
+  busy_ = true;
+  const GstFlowReturn flow = encode(source_pad, owned);
+  busy_ = false;
+  if (flow == GST_FLOW_OK && needs_encoder()) parts_.idr->repaint();
   grant_credit(sink_pad.get());
   return flow;
 }

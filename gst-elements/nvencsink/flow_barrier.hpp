@@ -3,7 +3,7 @@
 // it dies, so that upstream never sees it happen. Threads: [stream] of the queue unless tagged.
 #pragma once
 
-#include <functional>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <set>
@@ -11,6 +11,7 @@
 
 #include "nvencsink/encoder_slot.hpp"
 #include "nvencsink/idr_control.hpp"
+#include "nvencsink/idr_guard.hpp"
 #include "nvencsink/pad_pair.hpp"
 #include "nvencsink/sink_settings.hpp"
 
@@ -43,17 +44,21 @@ class FlowBarrier final : public PadPairHandler {
   [[nodiscard]] bool needs_encoder() const;
   void bury_encoder(const std::string& fallback_reason);
   void give_up(const gstx::Error& error);
+  [[nodiscard]] GstFlowReturn encode(GstPad* source_pad, const gstx::Ref<GstBuffer>& picture);
+  [[nodiscard]] GstFlowReturn push_guarded(GstPad* source_pad, gstx::Ref<GstBuffer> picture);
   void prepare(GstBuffer* buffer);
   void follow_settling(const data::FrameInfo& info);
   void spend(std::int64_t bitrate_bps);
   void grant_credit(GstPad* sink_pad) const;
 
   Parts parts_;
+  IdrGuard guard_;
   engine::EncoderSettings encoder_settings_;
   std::string format_;
   gstx::Ref<GstCaps> caps_;
   std::set<std::string> dead_factories_;
   gstx::Guarded<std::optional<std::string>> death_;  // [any]
+  std::atomic<bool> busy_{false};                    // [any] a frame is being encoded
   std::string funeral_;  // what died since the last choice, for the warning
   const char* factory_{nullptr};
   std::int64_t spending_bps_{0};

@@ -65,16 +65,21 @@ std::int64_t IdrControl::last_keyframe_ns() const {
   return state_.with([](const State& state) { return state.last_keyframe_ns; });
 }
 
+std::size_t IdrControl::last_keyframe_bytes() const {
+  return state_.with([](const State& state) { return state.last_keyframe_bytes; });
+}
+
 void IdrControl::set_encoder(gstx::Ref<GstElement> encoder) {
   // The old reference goes outside the lock.
   state_.with([&](State& state) { std::swap(state.encoder, encoder); });
 }
 
-void IdrControl::on_keyframe() {
+void IdrControl::on_keyframe(std::size_t bytes) {
   const std::int64_t now = monotonic_ns();
   state_.with([&](State& state) {
     state.pending = false;
     state.last_keyframe_ns = now;
+    state.last_keyframe_bytes = bytes;
   });
 }
 

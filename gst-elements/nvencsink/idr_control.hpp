@@ -27,9 +27,10 @@ class IdrControl {
   void repaint() const;  // a frame, whatever it is
   [[nodiscard]] bool pending() const;
   [[nodiscard]] std::int64_t last_keyframe_ns() const;  // 0: none yet
+  [[nodiscard]] std::size_t last_keyframe_bytes() const;
 
   void set_encoder(gstx::Ref<GstElement> encoder);  // [stream] empty: none
-  void on_keyframe();                               // [stream] before it is handed to anybody
+  void on_keyframe(std::size_t bytes);              // [stream] before it is handed to anybody
 
   // Requests once more after `delay_ns`, unless cancelled. `bin` is watched, not owned.
   void schedule_request(GstElement* bin, std::int64_t delay_ns);
@@ -42,6 +43,7 @@ class IdrControl {
     bool pending{false};
     std::int64_t requested_ns{0};
     std::int64_t last_keyframe_ns{0};
+    std::size_t last_keyframe_bytes{0};
     GstClockID scheduled{nullptr};
   };
   GstPad* const upstream_pad_;

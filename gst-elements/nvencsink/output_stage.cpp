@@ -54,7 +54,7 @@ void OutputStage::stamp(GstBuffer* buffer) {
 void OutputStage::count(GstBuffer* buffer, std::int64_t pushed_ns) {
   const bool keyframe = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
   // Before anybody gets it: a join from now on needs another one.
-  if (keyframe) parts_.idr->on_keyframe();
+  if (keyframe) parts_.idr->on_keyframe(gst_buffer_get_size(buffer));
   const std::int64_t now = monotonic_ns();
   parts_.stats->count({.now_ns = now,
                        .encode_ns = pushed_ns == 0 ? 0 : now - pushed_ns,

@@ -69,10 +69,17 @@ class BlockingSource final : public data::ImageSource {
         return gstx::fail(gstx::ErrorCode::internal,
                           "chunk /synthetic/" + std::to_string(level) + "/0.0: corrupt");
     }
+    // Row by row: along the last axis values count up.
     std::vector<std::int64_t> index = region.start;
-    for (auto& voxel : out) {
-      voxel = static_cast<std::byte>(value(level, index));
-      for (std::size_t axis = index.size(); axis-- > 0;) {
+    const auto row = static_cast<std::size_t>(region.shape.back());
+    for (std::size_t first = 0; first < out.size(); first += row) {
+      if (stop.stop_requested()) return gstx::fail(gstx::ErrorCode::unavailable, "cancelled");
+      std::uint8_t next = value(level, index);
+      for (std::size_t i = 0; i < row; ++i) {
+        out[first + i] = static_cast<std::byte>(next);
+        next = next == 250 ? std::uint8_t{0} : static_cast<std::uint8_t>(next + 1);
+      }
+      for (std::size_t axis = index.size() - 1; axis-- > 0;) {
         if (++index[axis] < region.start[axis] + region.shape[axis]) break;
         index[axis] = region.start[axis];
       }

@@ -56,19 +56,21 @@ gstx::Result<EGLContext> make_context(EGLDisplay display) {
     return gstx::fail(ErrorCode::unsupported, "EGL has no desktop GL: " + egl_error_text());
   }
   GSTX_ASSIGN_OR_RETURN(const EGLConfig config, choose_config(display));
-  const EGLint attributes[] = {EGL_CONTEXT_MAJOR_VERSION,
-                               4,
-                               EGL_CONTEXT_MINOR_VERSION,
-                               3,
-                               EGL_CONTEXT_OPENGL_PROFILE_MASK,
-                               EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT,
-                               EGL_NONE};
-  const EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
-  if (context == EGL_NO_CONTEXT) {
-    return gstx::fail(ErrorCode::unsupported,
-                      "no GL 4.3 core context (compute shaders need it): " + egl_error_text());
+  // Some drivers give exactly what is asked for, so the best is asked for first.
+  constexpr EGLint kMinors[] = {6, 5, 4, 3};
+  for (const EGLint minor : kMinors) {
+    const EGLint attributes[] = {EGL_CONTEXT_MAJOR_VERSION,
+                                 4,
+                                 EGL_CONTEXT_MINOR_VERSION,
+                                 minor,
+                                 EGL_CONTEXT_OPENGL_PROFILE_MASK,
+                                 EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT,
+                                 EGL_NONE};
+    const EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
+    if (context != EGL_NO_CONTEXT) return context;
   }
-  return context;
+  return gstx::fail(ErrorCode::unsupported,
+                    "no GL 4.3 core context (compute shaders need it): " + egl_error_text());
 }
 
 }  // namespace

@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "data/zarr/json.hpp"
 #include "data/zarr/local_store.hpp"
+#include "data/zarr/ngff.hpp"
 
 namespace napari::data {
 
@@ -152,14 +152,10 @@ gstx::Result<std::string> confine(const std::string& root, const std::string& pa
 
 bool has_multiscales(const std::string& folder) {
   const zarr::StorePtr store = zarr::make_local_store(folder);
-  const auto bytes = store->get(".zattrs", zarr::kJsonBytesMax, {});
+  const auto bytes = store->get(".zattrs", zarr::kAttributesBytesMax, {});
   if (!bytes || !*bytes) return false;
-  const auto document = zarr::parse_json_object(
-      {reinterpret_cast<const char*>((*bytes)->data()), (*bytes)->size()}, ".zattrs");
-  if (!document) return false;
-  JsonArray* list =
-      zarr::as_array(zarr::member(json_node_get_object(document->get()), "multiscales"));
-  return list != nullptr && json_array_get_length(list) > 0;
+  return zarr::states_multiscales(
+      {reinterpret_cast<const char*>((*bytes)->data()), (*bytes)->size()});
 }
 
 bool is_dataset(const std::string& folder) {

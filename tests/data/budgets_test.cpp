@@ -9,8 +9,8 @@
 #include "data/chunk_cache.hpp"
 #include "data/core_budget.hpp"
 #include "data/memory.hpp"
+#include "data/temporary_folder.hpp"
 #include "data/voxel_block.hpp"
-#include "temporary_folder.hpp"
 
 namespace napari::data {
 namespace {

@@ -17,19 +17,32 @@ namespace {
 // A range is worth decoding alone where it leaves out at least this share of the chunk.
 constexpr std::size_t kRangeShare = 4;  // a quarter
 
-std::int64_t offset_of(const std::vector<std::int64_t>& index, const Strides& strides) {
-  std::int64_t offset = 0;
-  for (std::size_t axis = 0; axis < index.size(); ++axis) offset += index[axis] * strides[axis];
-  return offset;
-}
-
 // Where a chunk lies relative to what is wanted of it.
 struct Placement {
   std::vector<std::int64_t> index;  // of the chunk in the grid
   std::int64_t first{0};            // voxel of the chunk where the wanted box begins
-  std::int64_t count{0};            // voxels up to the wanted box's last one
+  std::int64_t count{0};            // voxels of the chunk up to the wanted box's last one
   std::int64_t out_offset{0};       // voxel of the output where it begins
+  bool is_run{false};               // the box is one run of voxels, in the chunk and in the output
 };
+
+// `part` is the piece of `region` in one chunk.
+Placement place_part(const Region& part, const Region& region, const ArrayMetadata& array,
+                     const Strides& chunk_strides, const Strides& out_strides) {
+  const std::size_t rank = part.start.size();
+  Placement place{.index = std::vector<std::int64_t>(rank)};
+  place.count = 1;
+  std::int64_t out_count = 1;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    place.index[axis] = part.start[axis] / array.chunk[axis];
+    place.first += part.start[axis] % array.chunk[axis] * chunk_strides[axis];
+    place.count += (part.shape[axis] - 1) * chunk_strides[axis];
+    place.out_offset += (part.start[axis] - region.start[axis]) * out_strides[axis];
+    out_count += (part.shape[axis] - 1) * out_strides[axis];
+  }
+  place.is_run = place.count == part.voxels() && out_count == place.count;
+  return place;
+}
 
 }  // namespace
 
@@ -93,17 +106,8 @@ gstx::Result<void> ArrayReader::read(const Region& region, std::span<std::byte> 
 gstx::Result<void> ArrayReader::read_chunk(const Region& part, const Region& region,
                                            std::span<std::byte> out, Scratch& scratch,
                                            const std::stop_token& stop) const {
-  const std::size_t rank = part.start.size();
   const std::size_t item = byte_size(metadata_.dtype);
-  Placement place{.index = std::vector<std::int64_t>(rank)};
-  for (std::size_t axis = 0; axis < rank; ++axis) {
-    const std::int64_t inside = part.start[axis] % metadata_.chunk[axis];
-    place.index[axis] = part.start[axis] / metadata_.chunk[axis];
-    place.first += inside * chunk_strides_[axis];
-    place.count += (part.shape[axis] - 1) * chunk_strides_[axis];
-    place.out_offset += (part.start[axis] - region.start[axis]) * scratch.out_strides[axis];
-  }
-  place.count += 1;
+  const Placement place = place_part(part, region, metadata_, chunk_strides_, scratch.out_strides);
   std::byte* const to = out.data() + static_cast<std::size_t>(place.out_offset) * item;
 
   const std::string key = join_key(path_, chunk_key(metadata_, place.index));
@@ -116,35 +120,25 @@ gstx::Result<void> ArrayReader::read_chunk(const Region& part, const Region& reg
     return {};
   }
 
-  // The wanted box as one run of the chunk's memory, and as one run of the output: then it is decoded in place.
-  const auto run_bytes = static_cast<std::size_t>(place.count) * item;
-  const bool in_place = metadata_.order == Order::c && place.count == part.voxels() &&
-                        offset_of(part.shape, scratch.out_strides) -
-                                offset_of(std::vector<std::int64_t>(rank, 1), scratch.out_strides) +
-                                1 ==
-                            place.count;
-  const bool ranged = decodes_ranges(metadata_.codec.kind) &&
-                      run_bytes <= metadata_.chunk_bytes - metadata_.chunk_bytes / kRangeShare;
   const CodecKind kind = metadata_.codec.kind;
-  gstx::Result<void> decoded;
-  if (ranged) {
-    const auto target = in_place ? std::span(to, run_bytes) : scratch.take(run_bytes);
-    decoded = decode_range(kind, *encoded, metadata_.chunk_bytes,
-                           static_cast<std::size_t>(place.first) * item, target);
-  } else if (in_place && run_bytes == metadata_.chunk_bytes) {
-    decoded = decode(kind, *encoded, std::span(to, run_bytes));
-    if (decoded) return {};
-  } else {
-    decoded = decode(kind, *encoded, scratch.take(metadata_.chunk_bytes));
-  }
+  const auto run_bytes = static_cast<std::size_t>(place.count) * item;
+  const bool in_place = metadata_.order == Order::c && place.is_run;
+  const bool ranged = decodes_ranges(kind) &&
+                      run_bytes <= metadata_.chunk_bytes - metadata_.chunk_bytes / kRangeShare;
+  const bool direct = in_place && (ranged || run_bytes == metadata_.chunk_bytes);
+  const auto target =
+      direct ? std::span(to, run_bytes) : scratch.take(ranged ? run_bytes : metadata_.chunk_bytes);
+  const auto decoded = ranged ? decode_range(kind, *encoded, metadata_.chunk_bytes,
+                                             static_cast<std::size_t>(place.first) * item, target)
+                              : decode(kind, *encoded, target);
   if (!decoded) {
     return gstx::fail(decoded.error().code,
                       fmt::format("the chunk {} cannot be read: {}", store_->locate(key),
                                   decoded.error().message));
   }
-  if (ranged && in_place) return {};
+  if (direct) return {};
   const std::byte* from =
-      scratch.memory.get() + (ranged ? 0 : static_cast<std::size_t>(place.first) * item);
+      target.data() + (ranged ? 0 : static_cast<std::size_t>(place.first) * item);
   copy_box({from, chunk_strides_, to, scratch.out_strides, part.shape, item});
   return {};
 }

@@ -214,6 +214,13 @@ gstx::Result<Multiscale> parse_multiscale(std::string_view json, std::string_vie
   return result;
 }
 
+bool states_multiscales(std::string_view json) {
+  const auto document = parse_json_object(json, ".zattrs");
+  if (!document) return false;
+  JsonArray* list = as_array(member(json_node_get_object(document->get()), "multiscales"));
+  return list != nullptr && json_array_get_length(list) > 0;
+}
+
 std::vector<Axis> default_axes(std::size_t rank) {
   const std::vector<Axis> five{{"t", AxisType::time, {}},
                                {"c", AxisType::channel, {}},

@@ -12,6 +12,7 @@
 namespace napari::data::zarr {
 
 inline constexpr std::size_t kLevelsMax = 64;
+inline constexpr std::size_t kAttributesBytesMax = 8 << 20;  // of a .zattrs
 
 struct MultiscaleLevel {
   std::string path;
@@ -31,6 +32,9 @@ struct Multiscale {
 // The first entry of `multiscales`; `not_found` when there is none. `name` is the file, for messages.
 [[nodiscard]] gstx::Result<Multiscale> parse_multiscale(std::string_view json,
                                                         std::string_view name);
+
+// Whether these attributes have a `multiscales` list that is not empty; says nothing about its entries.
+[[nodiscard]] bool states_multiscales(std::string_view json);
 
 // What NGFF 0.1 and bare arrays mean: the last `rank` of t, c, z, y, x.
 [[nodiscard]] std::vector<Axis> default_axes(std::size_t rank);

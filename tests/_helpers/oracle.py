@@ -23,9 +23,9 @@ def table(name: str) -> np.ndarray:
     return colormaps[name].resampled(256)(np.arange(256))[:, :3]
 
 
-def colour(values: np.ndarray, low: float, high: float, gamma: float = 1, opacity: float = 1, colormap: str = "gray",
-           drawn: np.ndarray | None = None) -> np.ndarray:
-    """Value to 8-bit colour over black; `drawn` False leaves black."""
+def codes(values: np.ndarray, low: float, high: float, gamma: float = 1, opacity: float = 1, colormap: str = "gray",
+          drawn: np.ndarray | None = None) -> np.ndarray:
+    """Value to colour over black as real 0..255, before rounding; `drawn` False leaves black."""
     with np.errstate(invalid="ignore"):
         t = np.clip((np.nan_to_num(values.astype(np.float64), nan=low, posinf=np.inf, neginf=-np.inf) - low) / (high - low), 0, 1) ** gamma
     position = t * 255
@@ -34,7 +34,12 @@ def colour(values: np.ndarray, low: float, high: float, gamma: float = 1, opacit
     rgb = entries[first] + (position - first)[..., None] * (entries[first + 1] - entries[first])
     if drawn is not None:
         rgb = np.where(drawn[..., None], rgb, 0)
-    return np.floor(255 * opacity * rgb + 0.5).astype(np.uint8)
+    return 255 * opacity * rgb
+
+
+def colour(*arguments, **options) -> np.ndarray:
+    """As codes(), rounded half up to uint8."""
+    return np.floor(codes(*arguments, **options) + 0.5).astype(np.uint8)
 
 
 def grid(canvas: tuple[int, int], size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:

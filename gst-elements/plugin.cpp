@@ -9,12 +9,17 @@
 
 namespace {
 
-// A type of that name may be there already, from the other build of this plugin in the same process.
+// The other build of this plugin may have come first in this process. Its elements stay: a second factory of the same type
+// would leave GStreamer with a class that points to the first one after that is freed.
 bool register_element(GstPlugin* plugin, const char* factory, const char* type_name,
                       GType (*get_type)()) {
-  GType type = g_type_from_name(type_name);
-  if (type == G_TYPE_INVALID) type = get_type();
-  return gst_element_register(plugin, factory, GST_RANK_NONE, type) != FALSE;
+  const GType type = g_type_from_name(type_name);
+  if (type == G_TYPE_INVALID)
+    return gst_element_register(plugin, factory, GST_RANK_NONE, get_type()) != FALSE;
+  GstElementFactory* known = gst_element_factory_find(factory);
+  const bool usable = known != nullptr && gst_element_factory_get_element_type(known) == type;
+  gst_clear_object(&known);
+  return usable || gst_element_register(plugin, factory, GST_RANK_NONE, type) != FALSE;
 }
 
 gboolean plugin_init(GstPlugin* plugin) {

@@ -26,7 +26,6 @@ class CudaConvert {
   void start() {
     const int threads = threads_ > 0 ? threads_.load() : data::core_budget().draw_threads;
     converter_ = std::make_unique<engine::ColorConverter>(threads);
-    options_.bottom_first = flip_;
     kept_size_.reset();
   }
   void stop() { converter_.reset(); }
@@ -37,6 +36,7 @@ class CudaConvert {
       return fail(ErrorCode::unsupported, "the colorimetry is neither bt709 nor bt601");
     options_.matrix = matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? engine::ColorMatrix::bt709
                                                              : engine::ColorMatrix::bt601;
+    options_.bottom_first = flip_;
     return {};
   }
 

@@ -107,16 +107,13 @@ gstx::Result<engine::PicturePtr> FramePump::draw() {
 FramePump::Outgoing FramePump::hand_out(Task task, engine::PicturePtr picture) {
   const std::lock_guard lock(mutex_);
   Outgoing outgoing{.picture = picture, .info = picture->info};
-  if (task == Task::settle) {
-    ++settled_;
-  } else if (task != Task::repeat && (picture != last_ || task == Task::repaint)) {
-    settled_ = 0;  // a repaint settles anew: whoever joined has nothing but this picture
-  }
+  if (picture != last_) settled_ = 0;
+  if (task == Task::settle) ++settled_;
+  const bool settles = picture->still && !settings_.continuous &&
+                       (task == Task::settle || (task == Task::draw && picture != last_));
   repaint_ = false;
-  outgoing.first_of_size = last_ == nullptr || last_->size != picture->size;
   outgoing.info.settle_index = task == Task::settle ? settled_ : 0;
-  outgoing.info.settle_last = picture->still && !settings_.continuous && task != Task::repeat &&
-                              settled_ == settings_.settle_frames;
+  outgoing.info.settle_last = settles && settled_ == settings_.settle_frames;
   if (picture != last_) {
     ++stats_.pictures_drawn;
     draw_times_.add(picture->info.render_end_ns - picture->info.render_start_ns);

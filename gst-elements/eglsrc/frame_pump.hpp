@@ -25,8 +25,7 @@ class FramePump {
   };
   struct Outgoing {
     engine::PicturePtr picture;
-    data::FrameInfo info;       // the picture's, with the settle fields of this hand-out
-    bool first_of_size{false};  // the size differs from the picture before
+    data::FrameInfo info;  // the picture's, with the settle fields of this hand-out
   };
   struct Stats {
     std::uint64_t pictures_drawn{0};

@@ -223,13 +223,6 @@ void install_figures(GObjectClass* object) {
 }
 
 void install_state_vfuncs(GstBaseSrcClass* source) {
-  source->start = [](GstBaseSrc* self) noexcept -> gboolean {
-    if (auto started = impl(self).start(); !started) {
-      gstx::post_error(GST_ELEMENT(self), started.error());
-      return FALSE;
-    }
-    return TRUE;
-  };
   source->stop = [](GstBaseSrc* self) noexcept -> gboolean {
     impl(self).stop();
     return TRUE;
@@ -243,6 +236,21 @@ void install_state_vfuncs(GstBaseSrcClass* source) {
     return TRUE;
   };
   source->is_seekable = [](GstBaseSrc*) noexcept -> gboolean { return FALSE; };
+}
+
+// Starts before the base class does, which would post a second error of its own.
+GstStateChangeReturn change_state(GstElement* self, GstStateChange transition) noexcept {
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
+    if (auto started = impl(self).start(); !started) {
+      gstx::post_error(self, started.error());
+      return GST_STATE_CHANGE_FAILURE;
+    }
+  }
+  const GstStateChangeReturn changed =
+      GST_ELEMENT_CLASS(parent_class)->change_state(self, transition);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && changed == GST_STATE_CHANGE_FAILURE)
+    impl(self).stop();
+  return changed;
 }
 
 void install_data_vfuncs(GstBaseSrcClass* source) {
@@ -300,6 +308,7 @@ void class_init(gpointer klass, gpointer) noexcept {
   };
 
   auto* element = GST_ELEMENT_CLASS(klass);
+  element->change_state = change_state;
   GstCaps* caps = gst_caps_from_string(
       "video/x-raw, format=(string)RGBA, width=(int)[2, 16384], height=(int)[2, 16384], "
       "framerate=(fraction)[1/1, 240/1], pixel-aspect-ratio=(fraction)1/1");

@@ -31,7 +31,7 @@ void read_source(GstElement* source, PipelineStats& stats) {
 using UniqueStructure = std::unique_ptr<GstStructure, gstx::FreeWith<gst_structure_free>>;
 
 void read_sink(GstElement* sink, PipelineStats& stats) {
-  stats.encoder = string_property(sink, "encoder");
+  stats.encoder = string_property(sink, "encoder-name");
   stats.encoder_report = string_property(sink, "encoder-report");
   GstStructure* structure = nullptr;
   g_object_get(sink, "stats", &structure, nullptr);

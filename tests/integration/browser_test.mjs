@@ -7,11 +7,11 @@
 //
 // OUT gets states.json, the canvases, and screenshots of whole pages. Needs `npm ci` in tests/web. Exits 1 when a step cannot be done.
 
-import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { launch, newPage } from '../web/lib/browser.js';
+import { serve } from '../web/lib/server.js';
 import { until, ViewerPage } from '../web/lib/viewer_page.js';
 
 const ORBIT_CSS_PX_90 = 180;
@@ -151,20 +151,27 @@ async function orbitVolume(run, viewer) {
 /** The page as the README shows it: a view and controls that flatter the demo, taken by the address as a user would. @param {Run} run @param {ViewerPage} viewer */
 async function takePictures(run, viewer) {
   const shoot = async (/** @type {string} */ name) => {
-    await viewer.settled();
+    await until('the readout to come to rest', () => viewer.page.evaluate(() => document.getElementById('fps')?.textContent === 'still'));
     await viewer.page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
     await viewer.page.screenshot({ path: path.join(run.out, name) });
   };
-  const layer = (await viewer.hook()).layers[0];
-  await viewer.page.setViewportSize({ width: 1280, height: 720 });
+  const { layers: [layer], dims } = await viewer.hook();
+  const [low, high] = layer.contrastRange;
+  const limits = (/** @type {number} */ a, /** @type {number} */ b) => [a, b].map((part) => Math.round(low + part * (high - low)));
+  const show = async (/** @type {string} */ hash, /** @type {number} */ ndisplay) => {
+    await viewer.page.evaluate((text) => { location.hash = text; }, hash);
+    await viewer.when(`napariCuda.dims.ndisplay === ${ndisplay}`);
+  };
+  await show(`nd=2&step=${dims.sizes.map((/** @type {number} */ size) => Math.floor(size / 2))}&cmap=gray&clim=${limits(0, 0.46)}&gamma=1`, 2);
   await shoot('page-2d.png');
   await viewer.page.setViewportSize({ width: 1920, height: 1080 });
   await shoot('page-2d-1920x1080.png');
   await viewer.page.setViewportSize({ width: 1280, height: 720 });
-  const [low, high] = layer.controls.contrast_limits;
-  const limits = [low + 0.72 * (high - low), low + 1.25 * (high - low)].map((value) => Math.round(value));
-  await viewer.page.evaluate((hash) => { location.hash = hash; }, `nd=3&angles=-40,20,0&fov=0&cmap=inferno&clim=${limits}&gamma=1.1`);
-  await viewer.when('napariCuda.dims.ndisplay === 3 && Math.abs(napariCuda.pose.volume.angles[0] + 40) < 1e-3');
+  await show('nd=3', 3);
+  await viewer.page.keyboard.press('Home');
+  await viewer.settled();
+  const distance = 0.62 * (await viewer.hook()).pose.volume.distance;
+  await show(`nd=3&angles=-40,20,0&dist=${distance}&fov=0&cmap=inferno&clim=${limits(0.34, 0.58)}&gamma=1.1`, 3);
   await shoot('page-3d.png');
   await viewer.page.keyboard.press('?');
   await shoot('page-help.png');
@@ -217,24 +224,6 @@ async function reportFigures(run, viewer) {
   run.check('no resync', counts.resyncs === 0, `${frames} pictures drawn, ${JSON.stringify(counts)}`);
 }
 
-/** @param {string[]} command @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
-async function serve(command) {
-  const child = spawn(command[0], ['serve', ...command.slice(1), '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let printed = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { printed += chunk; });
-  const exited = new Promise((resolve) => { child.on('exit', resolve); });
-  try {
-    const url = await until('the server to print its address', async () => {
-      if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}: ${printed}`);
-      return /http:\/\/127\.0\.0\.1:\d+\/(\?token=[\w-]+)?/.exec(printed)?.[0] ?? '';
-    });
-    return { url, stop: async () => { child.kill('SIGTERM'); await exited; } };
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
-}
-
 /** @param {string} out @param {string} url */
 async function main(out, url) {
   await mkdir(out, { recursive: true });
@@ -264,7 +253,7 @@ if (!out || rest.length === 0 || (mode !== '--url' && mode !== '--serve')) {
   console.error('usage: browser_test.mjs OUT (--url URL | --serve PROGRAM DATA [option…])');
   process.exit(2);
 }
-const server = mode === '--serve' ? await serve(rest) : { url: rest[0], stop: async () => {} };
+const server = mode === '--serve' ? await serve(rest[0], rest.slice(1)) : { url: rest[0], stop: async () => {} };
 try {
   await main(out, server.url);
 } catch (error) {

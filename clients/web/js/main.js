@@ -136,7 +136,7 @@ class App {
     document.body.classList.add('lost');
     this.readout.setStatus('lost', 'disconnected');
     const retry = { label: 'Try now', run: () => this.channel.retryNow() };
-    const why = reason ? ` (${reason})` : '';
+    const why = reason ? ` (${reason.replaceAll('_', ' ')})` : '';
     this.overlay.say(`${wasReady ? 'Connection lost' : 'No connection'}${why}. Trying again in ${(retryMs / 1000).toFixed(1)} s.`, retry);
     if (!wasReady) void this.#diagnose();
   }

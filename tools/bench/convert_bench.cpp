@@ -20,7 +20,8 @@ struct Element {
 };
 
 GstBuffer* make_frame(int width, int height) {
-  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, static_cast<gsize>(width) * static_cast<gsize>(height) * 4, nullptr);
+  GstBuffer* buffer = gst_buffer_new_allocate(
+      nullptr, static_cast<gsize>(width) * static_cast<gsize>(height) * 4, nullptr);
   GstMapInfo map;
   gst_buffer_map(buffer, &map, GST_MAP_WRITE);
   guint32 state = 1;
@@ -38,9 +39,12 @@ double percentile(std::vector<double> values, double fraction) {
 }
 
 void measure(int width, int height, int frames) {
-  std::vector<Element> elements{{"naparicudaconvert"}, {"videoconvert"}, {"videoconvert n-threads=2"}};
-  const std::string in = fmt::format("video/x-raw,format=RGBA,width={},height={},framerate=60/1", width, height);
-  const std::string out = fmt::format("video/x-raw,format=NV12,width={},height={},framerate=60/1,colorimetry=bt709", width, height);
+  std::vector<Element> elements{
+      {"naparicudaconvert"}, {"videoconvert"}, {"videoconvert n-threads=2"}};
+  const std::string in =
+      fmt::format("video/x-raw,format=RGBA,width={},height={},framerate=60/1", width, height);
+  const std::string out = fmt::format(
+      "video/x-raw,format=NV12,width={},height={},framerate=60/1,colorimetry=bt709", width, height);
   for (Element& element : elements) {
     element.harness = gst_harness_new_parse(element.launch.c_str());
     gst_harness_set_caps_str(element.harness, in.c_str(), out.c_str());
@@ -50,13 +54,17 @@ void measure(int width, int height, int frames) {
     for (Element& element : elements) {
       const auto start = std::chrono::steady_clock::now();
       gst_buffer_unref(gst_harness_push_and_pull(element.harness, gst_buffer_ref(frame)));
-      const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+      const std::chrono::duration<double, std::milli> took =
+          std::chrono::steady_clock::now() - start;
       if (i >= 5) element.ms.push_back(took.count());
     }
   }
   for (Element& element : elements) {
-    fmt::print(R"({{"name":"convert","size":[{},{}],"element":"{}","ms_p50":{:.3f},"ms_p95":{:.3f},"frames":{}}})" "\n",
-               width, height, element.launch, percentile(element.ms, 0.5), percentile(element.ms, 0.95), frames);
+    fmt::print(
+        R"({{"name":"convert","size":[{},{}],"element":"{}","ms_p50":{:.3f},"ms_p95":{:.3f},"frames":{}}})"
+        "\n",
+        width, height, element.launch, percentile(element.ms, 0.5), percentile(element.ms, 0.95),
+        frames);
     gst_harness_teardown(element.harness);
   }
   gst_buffer_unref(frame);

@@ -44,8 +44,8 @@ gstx::Result<void> check(const data::Transfer& transfer) {
 }  // namespace
 
 std::uint32_t color_code(double component) {
-  return static_cast<std::uint32_t>(
-      std::clamp(std::floor(255 * component + 0.5 + kTie), 0.0, 255.0));
+  const double code = 255 * component + 0.5 + kTie;  // positive: truncating is the floor
+  return static_cast<std::uint32_t>(std::clamp(code, 0.0, 255.0));
 }
 
 gstx::Result<std::shared_ptr<const TransferTable>> TransferTable::make(

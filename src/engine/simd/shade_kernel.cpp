@@ -32,17 +32,17 @@ HWY_INLINE IntVec entries(const TransferTable& table, FloatVec value) {
 }
 
 // Evaluates the lanes that the table is not sure of.
-HWY_NOINLINE void ask(const TransferTable& table, const float* values, std::uint32_t certain,
-                      std::size_t lanes, std::uint32_t* pixels) {
+HWY_NOINLINE void ask(const TransferTable& table, const float* values, std::size_t lanes,
+                      std::uint32_t* pixels) {
   for (std::size_t i = 0; i < lanes; ++i) {
-    if (pixels[i] >> 24 < certain) pixels[i] = table.exact_code(static_cast<double>(values[i]));
+    if (pixels[i] >> 24 < TransferTable::kExact)
+      pixels[i] = table.exact_code(static_cast<double>(values[i]));
   }
 }
 
-// Between voxels the value itself is rounded, so one code value is as good as it gets; a voxel's value is exact.
 template <TransferTable::Index kIndex>
-HWY_INLINE void shade(const TransferTable& table, std::uint32_t certain, const float* values,
-                      int count, Untouched untouched, std::uint32_t* pixels) {
+HWY_INLINE void shade(const TransferTable& table, const float* values, int count,
+                      Untouched untouched, std::uint32_t* pixels) {
   const FloatTag df;
   const IntTag di;
   const UintTag du;
@@ -50,7 +50,7 @@ HWY_INLINE void shade(const TransferTable& table, std::uint32_t certain, const f
   const auto* codes = reinterpret_cast<const std::byte*>(table.codes().data());
   const FloatVec nothing = hn::Set(df, -std::numeric_limits<float>::infinity());
   const UintVec opaque = hn::Set(du, 0xff000000U);
-  const UintVec least = hn::Set(du, certain);
+  const UintVec least = hn::Set(du, TransferTable::kExact);
   HWY_ALIGN float asked[kLanesMax];
   HWY_ALIGN std::uint32_t buffer[kLanesMax];
   for (int x = 0; x < count; x += lanes) {
@@ -61,7 +61,7 @@ HWY_INLINE void shade(const TransferTable& table, std::uint32_t certain, const f
       if (HWY_UNLIKELY(!hn::AllFalse(di, unsure))) {
         hn::Store(value, df, asked);
         hn::Store(code, du, buffer);
-        ask(table, asked, certain, static_cast<std::size_t>(lanes), buffer);
+        ask(table, asked, static_cast<std::size_t>(lanes), buffer);
         code = hn::Load(du, buffer);
       }
       code = hn::Or(code, opaque);
@@ -80,13 +80,11 @@ HWY_INLINE void shade(const TransferTable& table, std::uint32_t certain, const f
 }
 
 void ShadeRow(const TransferTable& table, const float* values, int count, Untouched untouched,
-              bool between_voxels, std::uint32_t* pixels) {
+              std::uint32_t* pixels) {
   if (table.index() == TransferTable::Index::by_value) {
-    shade<TransferTable::Index::by_value>(table, 0, values, count, untouched, pixels);
+    shade<TransferTable::Index::by_value>(table, values, count, untouched, pixels);
   } else {
-    const std::uint32_t certain =
-        between_voxels ? TransferTable::kWithinOne : TransferTable::kExact;
-    shade<TransferTable::Index::by_bin>(table, certain, values, count, untouched, pixels);
+    shade<TransferTable::Index::by_bin>(table, values, count, untouched, pixels);
   }
 }
 
@@ -181,7 +179,7 @@ HWY_EXPORT(FinishRow);
 
 void shade_row(const TransferTable& table, const float* values, int count, Untouched untouched,
                std::uint32_t* pixels) {
-  HWY_DYNAMIC_DISPATCH(ShadeRow)(table, values, count, untouched, table.interpolated(), pixels);
+  HWY_DYNAMIC_DISPATCH(ShadeRow)(table, values, count, untouched, pixels);
 }
 void shade_over(const TransferTable& table, const float* values, int count, Untouched untouched,
                 const ColorRow& row) {

@@ -203,7 +203,7 @@ void PixelChannel::drain(std::function<void()> on_empty) {
     unsubscribe(stream);
     for (auto& [number, client] : stream.clients) {
       client.closing = true;
-      client.socket->close(kCloseRestart, "server_shutdown");
+      client.socket->close(kCloseServerError, "server_shutdown");
     }
   }
   slow_timer_.stop();

@@ -34,7 +34,7 @@ class PixelChannel {
   void request_keyframes();  // of every tier that is watched
   [[nodiscard]] std::size_t clients() const;
 
-  // Closes everybody with 1012, ends the subscriptions, lets go of the runtime. `on_empty` as StateChannel's.
+  // Closes everybody with 1011, ends the subscriptions, lets go of the runtime. `on_empty` as StateChannel's.
   void drain(std::function<void()> on_empty);
 
  private:

@@ -3,13 +3,13 @@
 // everything is [main], callbacks too; the default GMainContext must be iterated. Owns: listeners,
 // sockets, the ledger.
 //
-//   Service service(config);                       // 1 binds the calling thread as main
-//   auto runtime = make_runtime(..., service.events());
-//   service.attach(*runtime);                      // 2 before anything else; the runtime outlives
-//   the service's drain service.add_page("/", page, PageAccess::token); service.open_initial(path,
-//   done);              // 3 optional; `done` runs on main service.listen(); // 4 the error says
-//   what to change service.drain(done);                           // 5 says goodbye, closes with
-//   1012; `done` within 1 s
+//   Service service(config);                // 1 binds the calling thread as main
+//   make_runtime(..., service.events());
+//   service.attach(*runtime);               // 2 the runtime outlives the service's drain
+//   service.add_page("/", page, PageAccess::token);
+//   service.open_initial(path, done);       // 3 optional; `done` runs on main
+//   service.listen();                       // 4 the error says what to change
+//   service.drain(done);                    // 5 goodbye, close code 1011; `done` within 1 s
 #pragma once
 
 #include <cstdint>

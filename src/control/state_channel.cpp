@@ -171,7 +171,7 @@ void StateChannel::drain(std::function<void()> on_empty) {
     return;
   }
   on_empty_ = std::move(on_empty);
-  for_each([](Session& session) { session.end("shutdown", "server_shutdown", kCloseRestart); });
+  for_each([](Session& session) { session.end("shutdown", "server_shutdown", kCloseServerError); });
 }
 
 }  // namespace napari::control

@@ -25,8 +25,7 @@ namespace napari::control {
 
 inline constexpr unsigned kCloseNormal = 1000;
 inline constexpr unsigned kClosePolicy = 1008;
-inline constexpr unsigned kCloseServerError = 1011;
-inline constexpr unsigned kCloseRestart = 1012;
+inline constexpr unsigned kCloseServerError = 1011;  // also at shutdown: libsoup does not let 1012 out
 
 class WebSocket {
  public:

@@ -1,6 +1,13 @@
 #include "control/service_fixture.hpp"
 
+#include <cerrno>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace napari::control::testing {
 namespace {
@@ -169,6 +176,51 @@ bool Client::wait_closed(double limit_s) {
   return run_until([&] { return closed_; }, limit_s);
 }
 
+RawSocket::RawSocket(int port, int receive_buffer_bytes)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (receive_buffer_bytes > 0) {
+    setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+  }
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  fcntl(socket_, F_SETFL, O_NONBLOCK);
+}
+
+RawSocket::~RawSocket() { ::close(socket_); }
+
+void RawSocket::write(const std::string& bytes) {
+  EXPECT_EQ(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(bytes.size()));
+}
+
+void RawSocket::upgrade(const std::string& path) {
+  write("GET " + path +
+        " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+}
+
+std::size_t RawSocket::read() {
+  char buffer[65536];
+  const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
+  if (got > 0) received_.append(buffer, static_cast<std::size_t>(got));
+  if (got == 0 || (got < 0 && errno != EAGAIN)) ended_ = true;
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
+}
+
+bool RawSocket::wait_for(const std::string& bytes, double limit_s) {
+  return run_until(
+      [&] {
+        while (read() > 0) {
+        }
+        return received_.find(bytes) != std::string::npos;
+      },
+      limit_s);
+}
+
 std::string hello_text() {
   return R"({"type":"session.hello","version":2,"frame_id":"hello-1","timestamp":1.5,"payload":{"protocols":[2],)"
          R"("client":{"name":"t","version":"1","platform":"p"},"features":{"notify.scene":true,"notify.layers":true,)"
@@ -183,7 +235,12 @@ void Client::handshake() {
   ASSERT_EQ(texts_.size() > 0 ? texts_[0] : "", *welcome) << "the welcome comes first";
   const std::string id = at(*welcome, "payload.session.id");
   session_id_ = id.substr(1, id.size() - 2);
+  const auto scene = next("notify.scene");
+  ASSERT_TRUE(scene);
   ASSERT_TRUE(next("notify.dims"));
+  if (at(*scene, "payload.layers") != "[]") {
+    ASSERT_TRUE(next("notify.layers"));
+  }
 }
 
 std::string Client::intend(const std::string& scope, const std::string& target,
@@ -256,7 +313,8 @@ bool same_json(const std::string& a, const std::string& b) {
 }
 
 ServiceTest::ServiceTest()
-    : image_(std::make_shared<fakes::BlockingSource>(std::vector<std::int64_t>{20, 40, 60}, 16, 2)) {
+    : image_(
+          std::make_shared<fakes::BlockingSource>(std::vector<std::int64_t>{20, 40, 60}, 16, 2)) {
   runtime_.home = {.plane = {.center = {29.5, 19.5}, .zoom = 4},
                    .volume = {.center = {29.5, 19.5, 9.5}, .angles = {30, 30, 0}, .distance = 80}};
   runtime_.on_open = [this](const std::string& path) -> gstx::Result<scene::OpenedImage> {

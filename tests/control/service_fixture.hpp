@@ -88,6 +88,28 @@ class Client {
   int close_code_{0};
 };
 
+// A bare TCP client on loopback that reads only when told to.
+class RawSocket {
+ public:
+  explicit RawSocket(int port, int receive_buffer_bytes = 0);
+  ~RawSocket();
+  RawSocket(const RawSocket&) = delete;
+  RawSocket& operator=(const RawSocket&) = delete;
+
+  void write(const std::string& bytes);
+  void upgrade(const std::string& path);
+  std::size_t read();  // what is there now; 0 also at the end
+  [[nodiscard]] bool ended() const { return ended_; }
+  [[nodiscard]] const std::string& received() const { return received_; }
+  // Reads until `bytes` have come.
+  [[nodiscard]] bool wait_for(const std::string& bytes, double limit_s = 8);
+
+ private:
+  int socket_;
+  bool ended_{false};
+  std::string received_;
+};
+
 [[nodiscard]] std::string hello_text();
 
 // The member at a path like "payload.error.code" as JSON text; "" where there is none.

@@ -20,7 +20,7 @@ class FakeRuntime final : public runtime::Runtime {
  public:
   // What `open` gives for a path; the reply comes in a later turn of the main loop.
   std::function<gstx::Result<scene::OpenedImage>(const std::string&)> on_open;
-  bool hold_open{false};  // replies wait for `release_open`
+  bool hold_open{false};        // replies wait for `release_open`
   bool answer_keyframes{true};  // a request pushes an IDR
   scene::CameraPose home;
   gstx::Error subscribe_error{gstx::ErrorCode::internal, ""};  // with a message: subscribe fails
@@ -30,8 +30,7 @@ class FakeRuntime final : public runtime::Runtime {
   std::map<runtime::Tier, int> keyframe_requests;
   std::size_t frame_bytes{1000};
 
-  void open(std::string path,
-            std::function<void(gstx::Result<scene::OpenedImage>)> done) override {
+  void open(std::string path, std::function<void(gstx::Result<scene::OpenedImage>)> done) override {
     auto reply = [this, path = std::move(path), done = std::move(done)] { done(on_open(path)); };
     if (hold_open) {
       held_.push_back(std::move(reply));
@@ -43,7 +42,9 @@ class FakeRuntime final : public runtime::Runtime {
     for (auto& reply : std::exchange(held_, {})) queue_.post(std::move(reply));
   }
 
-  void apply(scene::RenderSnapshotPtr snapshot) override { snapshots.push_back(std::move(snapshot)); }
+  void apply(scene::RenderSnapshotPtr snapshot) override {
+    snapshots.push_back(std::move(snapshot));
+  }
   void move_camera(scene::CameraCommand command) override { commands.push_back(command); }
   [[nodiscard]] scene::CameraPose home_pose(const scene::RenderSnapshot&) const override {
     return home;

@@ -186,14 +186,14 @@ def neighbour_quality(data, state, picture, level):
     return max(results)
 
 
-def shift_of(before, after, reach):
-    """The whole-pixel shift (dx, dy), each within `reach`, that moves `before` onto `after` best."""
+def shift_of(before, after):
+    """The whole-pixel shift (dx, dy), each below half the picture, that moves `before` onto `after` best."""
     a, b = (picture - picture.mean() for picture in (before, after))
     spectrum = np.fft.rfft2(b) * np.conj(np.fft.rfft2(a))
     correlation = np.fft.irfft2(spectrum, a.shape)
     dy, dx = np.unravel_index(np.argmax(correlation), a.shape)
-    dy, dx = (dy + reach) % a.shape[0] - reach, (dx + reach) % a.shape[1] - reach
-    return int(dx), int(dy)
+    height, width = a.shape
+    return int(dx - width * (dx > width / 2)), int(dy - height * (dy > height / 2))
 
 
 def overlap(before, after, dx, dy):
@@ -259,7 +259,7 @@ def judge(data, folder, report):
 
     for drag in run["drags"]:
         before, after = picture[drag["before"]], picture[drag["after"]]
-        dx, dy = shift_of(before, after, 400)
+        dx, dy = shift_of(before, after)
         said = [states[drag["before"]]["pose"]["plane"]["center"][k] - states[drag["after"]]["pose"]["plane"]["center"][k] for k in range(2)]
         said = [value * states[drag["after"]]["pose"]["plane"]["zoom"] for value in said]
         near = abs(dx - drag["dx"]) <= 2 and abs(dy - drag["dy"]) <= 2

@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
+#include <vector>
 
 #include "data/types.hpp"
 
@@ -32,9 +32,10 @@ class DrawGovernor {
   void on_encoded(double encode_ms);
 
   [[nodiscard]] double moving_scale(int ndisplay) const {
-    return kDrawScales[step_[index(ndisplay)]];
+    return kDrawScales[modes_[index(ndisplay)].step];
   }
-  [[nodiscard]] double predicted_ms(const DrawLoad& load, double scale) const;
+  // From pictures of the same load where there were any, else from the cheapest that others suggest.
+  [[nodiscard]] double predicted_ms(const DrawLoad& load, double scale, bool moving) const;
   // What drawing may take while moving: the frame's time less what encoding needs of the shared cores.
   [[nodiscard]] double allowed_ms() const;
   // Whether a volume of so many planes can be drawn at a tolerable scale while moving, or as a still picture. `held`:
@@ -43,15 +44,29 @@ class DrawGovernor {
   [[nodiscard]] bool affords_still(double planes, bool held) const;
 
  private:
+  // Small and full pictures are learnt apart: what does not grow with the pixels weighs more in small ones.
+  struct Known {
+    double planes{1};
+    bool moving{false};
+    double ns_per_px{0};
+  };
+  struct Mode {
+    std::vector<Known> known;
+    std::size_t step{0};  // of kDrawScales
+    double draw_ms{0};    // smoothed, at this step; 0: none yet
+    int calm{0};          // pictures in a row that left room for a finer scale
+    int calm_needed{0};   // before a finer scale is tried that may fail
+    bool trying{false};   // the step is such a try
+  };
   static std::size_t index(int ndisplay) { return ndisplay >= 3 ? 1 : 0; }
+  void learn(Mode& mode, const DrawLoad& load, double ns_per_px, bool moving);
+  void adapt(Mode& mode, double draw_ms);
+  static void take_step(Mode& mode, std::size_t step);
 
   double pixels_;
   double frame_ms_;
   double encode_ms_{0};
-  std::array<double, 2> ns_per_sample_;  // 2-D: a pixel; 3-D: a pixel and plane
-  std::array<bool, 2> measured_{false, false};
-  std::array<std::size_t, 2> step_{0, 0};
-  std::array<int, 2> calm_{0, 0};  // pictures in a row that a finer scale would have afforded
+  std::array<Mode, 2> modes_;  // 2-D, 3-D
 };
 
 }  // namespace napari::runtime

@@ -1,0 +1,116 @@
+"""Runs every ```sh block of docs/pipelines.md as it stands, decodes what it says it writes, and runs it again under the
+leaks tracer. Started by meson with the root of the repository, the build folder and the program."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+import av
+
+ROOT, BUILD = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
+PROGRAM = BUILD / "napari-cuda-server"
+DEMO_INPUT = Path("/usr/share/mricron/templates/ch2better.nii.gz")
+SECONDS_MAX = 60
+sys.path.insert(0, str(ROOT / "tests" / "_helpers"))
+import tap  # noqa: E402
+
+
+def read_blocks() -> list[tuple[str, list[tuple[str, bool, int]]]]:
+    """Each block with what it says it writes: (path, whether the count is a minimum, frames)."""
+    text = (ROOT / "docs" / "pipelines.md").read_text()
+    blocks = []
+    for match in re.finditer(r"```sh\n(.*?)```\n(.*?)(?=```sh|\Z)", text, re.S):
+        writes = re.findall(r"^Writes `([^`]+)`: (at least )?(\d+) frames\.$", match[2], re.M)
+        blocks.append((match[1], [(path, bool(least), int(count)) for path, least, count in writes]))
+    return blocks
+
+
+def count_frames(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+class Lines(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # The blocks say build/; another build folder gets a root of its own with links.
+        cls.root = ROOT
+        if BUILD.resolve() != (ROOT / "build").resolve():
+            cls.root = BUILD / "pipelines-root"
+            cls.root.mkdir(exist_ok=True)
+            link = cls.root / "build"
+            if not link.is_symlink():
+                link.symlink_to(BUILD)
+        shutil.rmtree(BUILD / "pipelines", ignore_errors=True)
+        (BUILD / "pipelines").mkdir()
+        demo = BUILD / "demo" / "ch2better.ome.zarr"
+        if not demo.exists():
+            demo.parent.mkdir(exist_ok=True)
+            subprocess.run([PROGRAM, "convert", DEMO_INPUT, demo], check=True, timeout=120)
+
+    def run_block(self, block: str, extra: dict[str, str]) -> str:
+        env = dict(os.environ, GST_PLUGIN_PATH=str(BUILD / "gst-elements"),
+                   GST_REGISTRY=str(BUILD / "pipelines" / "registry.bin"), GST_DEBUG_NO_COLOR="1", **extra)
+        process = subprocess.Popen(["bash", "-e", "-o", "pipefail", "-c", block], cwd=self.root, env=env, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            output, _ = process.communicate(timeout=SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            self.fail(f"still running after {SECONDS_MAX} s:\n{block}\n{output[-4000:]}")
+        self.assertEqual(process.returncode, 0, f"{block}\n{output[-4000:]}")
+        return output
+
+    def check(self, number: int) -> None:
+        block, writes = BLOCKS[number]
+        output = self.run_block(block, {})
+        self.assertNotIn("WARNING", output, output[-4000:])
+        self.assertNotIn("CRITICAL", output, output[-4000:])
+        for path, is_minimum, frames in writes:
+            decoded = count_frames(self.root / path)
+            if is_minimum:
+                self.assertGreaterEqual(decoded, frames, path)
+            else:
+                self.assertEqual(decoded, frames, path)
+        if "filesink" in block:
+            self.assertTrue(writes, f"a block writes a file and does not say which:\n{block}")
+
+    def check_leaks(self, number: int) -> None:
+        block, _ = BLOCKS[number]
+        output = self.run_block(block.replace("| grep napari-stats", ""),
+                                {"GST_TRACERS": "leaks", "GST_DEBUG": "GST_TRACER:7"})
+        # The tracer announces its record by a format string: without it nothing was traced.
+        self.assertIn("object-alive, type-name=(string)%s", output, output[-4000:])
+        alive = [line for line in output.splitlines() if re.search(r"object-alive, type-name=\(string\)[^%]", line)]
+        self.assertFalse(alive, "\n".join(alive)[:4000])
+
+
+BLOCKS = read_blocks()
+for index, (text, _) in enumerate(BLOCKS):
+    def plain(self, number=index):
+        self.check(number)
+
+    def leaks(self, number=index):
+        self.check_leaks(number)
+
+    setattr(Lines, f"test_{index:02}_runs", plain)
+    if "gst-launch-1.0" in text:
+        setattr(Lines, f"test_{index:02}_leaks_nothing", leaks)
+
+
+class Extraction(unittest.TestCase):
+    def test_every_kind_of_line_is_there(self):
+        whole = "\n".join(block for block, _ in BLOCKS)
+        for word in ("location=", "ndisplay=3", "udpsink", "udpsrc", "avdec_h264", "mp4mux", "out.src_1",
+                     "GST_DEBUG_DUMP_DOT_DIR", "napari-stats"):
+            self.assertIn(word, whole)
+        self.assertGreaterEqual(sum(len(writes) for _, writes in BLOCKS), 8)
+
+
+if __name__ == "__main__":
+    tap.main()

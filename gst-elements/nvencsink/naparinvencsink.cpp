@@ -223,7 +223,9 @@ void init_class(gpointer g_class, gpointer) {
     impl(self).release_pad(pad);
   };
   GST_BIN_CLASS(g_class)->handle_message = [](GstBin* self, GstMessage* message) noexcept {
-    if (impl(self).absorb(message)) {
+    // Children speak up while the bin is being built, too.
+    NvencSink* const built = NAPARI_NVENC_SINK(self)->impl;
+    if (built != nullptr && built->absorb(message)) {
       gst_message_unref(message);
       return;
     }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "app/options.hpp"
-#include "data/describe.hpp"
+#include "data/zarr/describe.hpp"
 #include "data/nifti/convert.hpp"
 #include "data/zarr/zarr_source.hpp"
 #include "runtime/interface.hpp"

@@ -21,6 +21,7 @@
 #include "engine/color_convert.hpp"
 #include "engine/gl/gl_drawer.hpp"
 #include "engine/renderer.hpp"
+#include "engine/simd/kernels.hpp"
 #include "engine/simd/simd_drawer.hpp"
 
 namespace {
@@ -227,7 +228,7 @@ data::RenderPlan plan_of(Options& options) {
 
 void force_target(const std::string& name) {
   if (name == "best") return;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+  for (const std::int64_t target : simd::runnable_targets()) {
     if (name == hwy::TargetName(target)) {
       hwy::SetSupportedTargetsForTest(target);
       return;

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <hwy/highway.h>
 
 #include "data/brick_maxima.hpp"
 #include "data/voxel_block.hpp"
 #include "engine/color_convert.hpp"
 #include "engine/drawer.hpp"
+#include "engine/simd/kernels.hpp"
 #include "engine/simd/simd_drawer.hpp"
 
 namespace {
@@ -170,8 +170,7 @@ void bench_conversion(const Bench& bench) {
 
 int main(int argc, char** argv) {
   const int repeat = argc > 1 ? std::max(3, std::atoi(argv[1])) : 31;
-  const auto targets = hwy::SupportedAndGeneratedTargets();
-  const Bench bench{repeat, 2, hwy::TargetName(targets.front())};
+  const Bench bench{repeat, 2, simd::target_name()};
   const auto drawer = make_simd_drawer(bench.threads);
   bench_planes(bench, *drawer);
   bench_conversion(bench);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/types.hpp"
 #include "engine/transfer_table.hpp"
@@ -130,5 +131,7 @@ void enlarge_row(const EnlargedRow& row, int width, std::uint8_t* rgba);
 
 // The instruction set that runs: "AVX2".
 [[nodiscard]] std::string target_name();
+// Highway's numbers of all that this machine can run of those compiled for, for tests that try each.
+[[nodiscard]] std::vector<std::int64_t> runnable_targets();
 
 }  // namespace napari::engine::simd

@@ -99,6 +99,7 @@ std::string target_name() {
   const std::int64_t supported = hwy::SupportedTargets() & HWY_TARGETS;
   return hwy::TargetName(supported & -supported);
 }
+std::vector<std::int64_t> runnable_targets() { return hwy::SupportedAndGeneratedTargets(); }
 
 }  // namespace napari::engine::simd
 #endif

@@ -2,7 +2,7 @@
 """Judges what headless Chromium had on its canvas: computes each picture anew from the data set and compares.
 
 Reads the folder that browser_test.mjs wrote: `states.json` and one PNG per state. Knows nothing of the server's code: the formulas are
-those of docs/drawing.md and of src/scene/camera.hpp's comments, in numpy. Prints one line a check, exits 1 when one fails.
+those of docs/drawing.md and of src/scene/camera.hpp's comments, in tests/_helpers/oracle.py. Prints one line a check, exits 1 when one fails.
 
     browser_judge.py DATA.zarr FOLDER [--json REPORT]
 """
@@ -15,6 +15,10 @@ import sys
 import numpy as np
 import zarr
 from PIL import Image
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from _helpers import oracle  # noqa: E402
+from _helpers.oracle import psnr  # noqa: E402
 
 SLICE_DB_MIN = 35.0     # a settled slice against the oracle
 DRAG_DB_MIN = 30.0      # two pictures of one drag, where they overlap
@@ -42,38 +46,11 @@ class DataSet:
             self.levels.append((array, scale, translate))
 
 
-def psnr(a, b, where=None):
-    """Of two pictures of 8-bit codes; infinite where they are equal."""
-    square = (np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2
-    mean = square[where].mean() if where is not None else square.mean()
-    return math.inf if mean == 0 else 10 * math.log10(255 ** 2 / mean)
-
-
-def bilinear(plane, rows, columns, nearest):
-    """Samples at index positions, clamped to the plane."""
-    height, width = plane.shape
-    if nearest:
-        r = np.clip(np.floor(rows + 0.5).astype(np.int64), 0, height - 1)
-        c = np.clip(np.floor(columns + 0.5).astype(np.int64), 0, width - 1)
-        return plane[r, c].astype(np.float64)
-    rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
-    r0, c0 = np.minimum(np.floor(rows), max(height - 2, 0)).astype(np.int64), np.minimum(np.floor(columns), max(width - 2, 0)).astype(np.int64)
-    r1, c1 = np.minimum(r0 + 1, height - 1), np.minimum(c0 + 1, width - 1)
-    fr, fc = rows - r0, columns - c0
-    top = plane[r0, c0] * (1 - fc) + plane[r0, c1] * fc
-    bottom = plane[r1, c0] * (1 - fc) + plane[r1, c1] * fc
-    return top * (1 - fr) + bottom * fr
-
-
-def inside(position, size):
-    return (position >= -0.5) & (position < size - 0.5)
-
-
 def tone(value, painted, controls):
     """Gray codes as the canvas should show them; black where nothing is painted."""
     low, high = controls["contrast_limits"]
-    t = np.clip((value - low) / (high - low), 0, 1) ** controls["gamma"]
-    return np.where(painted & controls["visible"], np.floor(255 * controls["opacity"] * t + 0.5), 0)
+    codes = oracle.colour(value, low, high, controls["gamma"], controls["opacity"], drawn=painted & controls["visible"])
+    return codes[..., 0].astype(np.float64)
 
 
 def draw_plane(data, state, level):
@@ -93,24 +70,10 @@ def draw_plane(data, state, level):
     plane = np.asarray(array[tuple(selection)], np.float64)
     if row_axis > column_axis:
         plane = plane.T
-    x = pose["center"][0] + (np.arange(width) + 0.5 - width / 2) / pose["zoom"]
-    y = pose["center"][1] + (np.arange(height) + 0.5 - height / 2) / pose["zoom"]
-    u = ((x - translate[column_axis]) / scale[column_axis])[None, :]
-    v = ((y - translate[row_axis]) / scale[row_axis])[:, None]
-    painted = inside(v, plane.shape[0]) & inside(u, plane.shape[1])
-    u, v = np.broadcast_to(u, painted.shape), np.broadcast_to(v, painted.shape)
     controls = state["layers"][0]["controls"]
-    return tone(bilinear(plane, v, u, controls["interpolation"] == "nearest"), painted, controls), painted
-
-
-def camera_axes(angles):
-    """(forward, right, down) in world (x, y, z)."""
-    azimuth, elevation, roll = np.radians(angles)
-    forward = np.array([-math.sin(azimuth) * math.cos(elevation), math.cos(azimuth) * math.cos(elevation), -math.sin(elevation)])
-    right = np.array([math.cos(azimuth), math.sin(azimuth), 0.0])
-    up = np.cross(right, forward)
-    right, up = right * math.cos(roll) + up * math.sin(roll), up * math.cos(roll) - right * math.sin(roll)
-    return forward, right, -up
+    values, painted, _ = oracle.plane(plane, (width, height), pose["center"], 1 / pose["zoom"], (translate[column_axis], translate[row_axis]),
+                                      (scale[column_axis], scale[row_axis]), controls["interpolation"])
+    return tone(values, painted, controls), painted
 
 
 def draw_volume(data, state, level, stride):
@@ -122,43 +85,14 @@ def draw_volume(data, state, level, stride):
     displayed = np.array(dims["displayed"])
     scale, translate = np.asarray(scale)[displayed], np.asarray(translate)[displayed]
     width, height = state["stream"]["width"], state["stream"]["height"]
-    forward, right, down = (axis[::-1] for axis in camera_axes(pose["angles"]))  # to (z, y, x)
-    center = np.array(pose["center"])[::-1]
     perspective = pose["fov"] > 0
     pixel = (2 * pose["distance"] * math.tan(math.radians(pose["fov"]) / 2) if perspective else pose["distance"]) / height
-    j, i = np.meshgrid(np.arange(0, height, stride), np.arange(0, width, stride), indexing="ij")
-    u, v = ((i + 0.5 - width / 2) * pixel)[..., None], ((j + 0.5 - height / 2) * pixel)[..., None]
-    point = center + u * right + v * down
-    origin = np.broadcast_to(center - forward * pose["distance"], point.shape) if perspective else point
-    direction = point - origin if perspective else np.broadcast_to(forward, point.shape)
-    origin, direction = ((origin - translate) / scale).reshape(-1, 3), (direction / scale).reshape(-1, 3)
+    origins, directions = oracle.rays((width, height), pose["center"][::-1], oracle.turntable(*pose["angles"]), pixel,
+                                      pose["distance"] if perspective else 0)
     controls = state["layers"][0]["controls"]
-    best = march(volume, origin, direction, controls["interpolation"] == "nearest", perspective)
-    painted = np.isfinite(best)
-    return tone(np.where(painted, best, 0), painted, controls).reshape(i.shape), painted.reshape(i.shape)
-
-
-def march(volume, origin, direction, nearest, perspective):
-    """The largest sample of every ray, one sample a voxel plane of its dominant axis; -inf where none counts."""
-    best = np.full(len(origin), -np.inf)
-    dominant = np.argmax(np.abs(direction), axis=1)
-    for k in range(3):
-        rays = np.nonzero(dominant == k)[0]
-        if len(rays) == 0:
-            continue
-        a, b = (axis for axis in range(3) if axis != k)
-        slope = direction[rays] / direction[rays, k][:, None]
-        start = origin[rays] - slope * origin[rays, k][:, None]
-        for index in range(volume.shape[k]):
-            pa, pb = start[:, a] + index * slope[:, a], start[:, b] + index * slope[:, b]
-            counts = inside(pa, volume.shape[a]) & inside(pb, volume.shape[b])
-            if perspective:
-                counts &= (index - origin[rays, k]) / direction[rays, k] > 0
-            hit = np.nonzero(counts)[0]
-            if len(hit):
-                plane = np.take(volume, index, axis=k).astype(np.float64)
-                best[rays[hit]] = np.maximum(best[rays[hit]], bilinear(plane, pa[hit], pb[hit], nearest))
-    return best
+    best, painted = oracle.mip(volume, origins[::stride, ::stride], directions[::stride, ::stride], perspective, translate, scale,
+                               controls["interpolation"])
+    return tone(best, painted, controls), painted
 
 
 def fit_quality(data, state, picture, stride=3):

@@ -1,5 +1,6 @@
 """What users and networks do wrong: each gets a clear message in the right place, and a running server goes on."""
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -11,6 +12,8 @@ import sys
 import tempfile
 import time
 import unittest
+
+import websockets
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from _helpers import tap  # noqa: E402
@@ -125,7 +128,6 @@ class Running(unittest.TestCase):
         self.assertEqual(get("/../../etc/passwd")[0], 404)
 
         async def body():
-            import websockets
             for headers in ({}, {"Authorization": "Bearer nonsense"}, {**bearer, "Origin": "http://evil.example"}):
                 for channel in ("state", "pixels"):
                     with self.assertRaises(websockets.InvalidStatusCode) as refused:
@@ -138,9 +140,10 @@ class Running(unittest.TestCase):
             state, pixels = await self.clients()
             loud = await StateClient.connect(f"{self.base}/state", self.server.headers)
             await loud.baseline()
-            await loud.socket.send("x" * (3 << 20))
+            with contextlib.suppress(ConnectionError, websockets.ConnectionClosed):  # the server may be gone before all is sent
+                await loud.socket.send("x" * (3 << 20))
             await asyncio.wait_for(loud.reader, 5)
-            self.assertNotIn(loud.closed, (None, 1000, 1001))
+            self.assertNotIn(loud.closed, (1000, 1001))
             self.assertEqual((await state.intent("dims", "z", "index", 9))["applied_value"], 9)
             await state.close()
             await pixels.close()

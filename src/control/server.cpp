@@ -236,10 +236,10 @@ bool Server::needs_token(const Listener& listener, const std::string& path) cons
 void Server::deny(SoupServerMessage* message, int status, const std::string& reason) {
   ++counters_.requests_denied;
   respond(message, status, "text/plain; charset=utf-8", reason + "\n");
-  if (status == 401) {
-    soup_message_headers_replace(soup_server_message_get_response_headers(message),
-                                 "WWW-Authenticate", "Bearer");
-  }
+  auto* headers = soup_server_message_get_response_headers(message);
+  // WebSocket clients wait for the end of a connection that was refused.
+  soup_message_headers_replace(headers, "Connection", "close");
+  if (status == 401) soup_message_headers_replace(headers, "WWW-Authenticate", "Bearer");
 }
 
 // Runs when the headers are in, before a body could be.

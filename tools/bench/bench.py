@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,32 @@ def program_rows(path: pathlib.Path, *arguments) -> list[dict]:
 
 
 def bench_draw(build, quick) -> list[dict]:
-    return program_rows(build / "tools/bench/draw_bench", *(["--quick"] if quick else []))
+    """SIMD on synthetic data, then SIMD beside GL on llvmpipe on the demo: a slice at 1080p and projections from 270p to 1080p."""
+    import zarr
+    rows = program_rows(build / "tools/bench/draw_bench", 7 if quick else 31)
+    demo = zarr.open(str(DEMO), "r")["0"][:]
+    depth, height, width = demo.shape
+    with tempfile.TemporaryDirectory() as folder:
+        raw, out = pathlib.Path(folder) / "demo.raw", pathlib.Path(folder) / "out"
+        demo.tofile(raw)
+        common = ["--raw", raw, "--dtype", "uint8", "--shape", f"{depth},{height},{width}", "--out", out, "--contrast", "0,118"]
+        works = [("demo slice linear", 1920, 1080, ["--mode", "plane", "--slice", depth // 2, "--center", f"{width / 2},{height / 2}",
+                                                    "--world-per-px", height / 1080])]
+        works += [("demo MIP linear", h * 16 // 9, h, ["--mode", "volume", "--center", f"{depth / 2},{height / 2},{width / 2}", "--azimuth", 30,
+                                                       "--elevation", 30, "--world-per-px", 480 / h]) for h in (270, 540, 720, 1080)]
+        for name, w, h, arguments in works:
+            w += w % 2
+            times = {}
+            for backend, repeat in (("cpu", 9), ("gl", 3)):
+                done = subprocess.run(list(map(str, [build / "tests/engine/draw_tool", *common, *arguments, "--canvas", f"{w}x{h}",
+                                                     "--backend", backend, "--repeat", repeat])), text=True, capture_output=True, check=False)
+                found = re.search(r'"?ms[_a-z0-9]*"?[: ]+([0-9.]+)', done.stdout)
+                times[backend] = float(found[1]) if done.returncode == 0 and found else None
+            row = {"what": name, "size": f"{w}x{h}", "simd_ms_p50": times["cpu"], "llvmpipe_ms_p50": times["gl"]}
+            if all(times.values()):
+                row["llvmpipe_over_simd"] = round(times["gl"] / times["cpu"], 1)
+            rows.append(row)
+    return rows
 
 
 def bench_convert(build, quick) -> list[dict]:

@@ -50,7 +50,9 @@ bool origin_matches(const std::string& origin, const HostPort& host) {
     if (!text.starts_with(scheme)) continue;
     const auto asking = split_host(std::string_view(text).substr(std::string_view(scheme).size()));
     if (!asking) return false;
-    const auto port_or = [&](const std::string& given) { return given.empty() ? port : given; };
+    const auto port_or = [&usual = port](const std::string& given) {
+      return given.empty() ? usual : given;
+    };
     return asking->host == host.host && port_or(asking->port) == port_or(host.port);
   }
   return false;

@@ -337,7 +337,8 @@ TEST(NvencSink, MovingAfterSettlingKeepsTheBudget) {
     for (int round = 0; round < 3; ++round) {
       for (int i = 0; i < 30; ++i) {
         const std::size_t before = rig.units();
-        rig.push_picture(make_slice_picture({1280, 720}, static_cast<int>(++id) * 7),
+        ++id;
+        rig.push_picture(make_slice_picture({1280, 720}, static_cast<int>(id) * 7),
                          {.frame_id = id});
         ASSERT_TRUE(rig.wait_for_units(before + 1));
         if (i >= 10) moving_bytes += rig.unit(before).bytes.size();
@@ -367,7 +368,8 @@ TEST(NvencSink, IdrStaysWithin150msOfTheBitrate) {
           gst_element_send_event(rig.sink(), gst_video_event_new_upstream_force_key_unit(
                                                  GST_CLOCK_TIME_NONE, TRUE, 1));
         }
-        rig.push_picture(make_slice_picture({1280, 720}, static_cast<int>(++id) * 7),
+        ++id;
+        rig.push_picture(make_slice_picture({1280, 720}, static_cast<int>(id) * 7),
                          {.frame_id = id});
         ASSERT_TRUE(rig.wait_for_units(before + 1));
       }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -17,8 +16,16 @@ constexpr float kUnpainted = -std::numeric_limits<float>::infinity();
 // First pixel in [0, end) whose position is not below `limit`; positions grow with the pixel.
 template <typename Position>
 int first_at(int end, double limit, const Position& position) {
-  const auto pixels = std::views::iota(0, end);
-  return *std::ranges::partition_point(pixels, [&](int pixel) { return position(pixel) < limit; });
+  int first = 0;
+  while (first < end) {
+    const int middle = first + (end - first) / 2;
+    if (position(middle) < limit) {
+      first = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return first;
 }
 
 gstx::Result<void> check(const data::PlanePatch& patch) {

@@ -26,12 +26,12 @@ CASES = {
     "A1.1": [r"browser", r"web", r"ome_zarr"],
     "A1.2": [r"every_row_of_section_5", r"frames_flow_decode", r"settles_then_is_silent", r"junk_and_wrong_versions",
              r"second_viewer_costs_one_idr", r"wrong_hello", r"commands", r"heartbeats", r"bad_input"],
-    "A1.3": [r"pipelines_doc", r"EosAlone", r"EosWith", r"JoinWhileStill", r"Consumer\w*Errors", r"Consumer\w*Blocks",
+    "A1.3": [r"pipelines-doc", r"EosAlone", r"EosWith", r"JoinWhileStill", r"Consumer\w*Errors", r"Consumer\w*Blocks",
              r"Consumer\w*Unlinks", r"Consumer\w*Fills", r"EncoderKilled", r"Credit", r"Meta", r"NullWhileBlocked",
-             r"100", r"Openh264"],
+             r"(StartStop100|HundredStarts)", r"Openh264"],
     "A1.4": [r"oracle", r"engine"],
-    "A1.5": [r"[Bb]lock", r"[Cc]ancel"],
-    "A1.6": [r"[Ll]edger", r"[Rr]oi|ROI", r"[Hh]andler|[Rr]educer", r"LodPolicy|[Ll]evel"],
+    "A1.5": [r"FramesKeepComingWhileTheStoreHangs", r"CoarseDataIsDrawnWithin100ms", r"Within50ms"],
+    "A1.6": [r"LedgerTest", r"ReducerTest", r"ReducerProperty", r"Boxes", r"LodPolicy", r"LevelBudget", r"TileGrid"],
     "A1.7": [r"import_matrix"],
 }
 

@@ -38,6 +38,7 @@ void Director::touch(std::int64_t now_ns) {
   if (!is_moving(now_ns) && level_ >= 0 && subject_)
     governor_.prepare_motion(levels_.moving_load(*subject_));
   input_ns_ = now_ns;
+  refining_ = false;
   dirty_ = true;
 }
 
@@ -134,16 +135,21 @@ void Director::take_block(LoadResult result, std::int64_t now_ns) {
   dirty_ = true;
 }
 
-void Director::take_drawn(const data::FrameInfo& info) {
-  if (info.frame_id == frame_measured_) return;  // another tier's report of the same picture
+bool Director::take_drawn(const data::FrameInfo& info) {
+  if (info.frame_id == frame_measured_) return false;  // another tier's report of the same picture
   frame_measured_ = info.frame_id;
   // A source draws the newest plan, so the picture is of the last plan that was submitted before it began.
   const auto plan = std::find_if(submitted_.rbegin(), submitted_.rend(), [&](const Submitted& s) {
     return s.at_ns <= info.render_start_ns;
   });
-  if (plan == submitted_.rend()) return;
+  if (plan == submitted_.rend()) return false;
   const double draw_ms = static_cast<double>(info.render_end_ns - info.render_start_ns) / 1e6;
   governor_.on_drawn(plan->load, plan->scale, draw_ms, plan->moving);
+  const bool settled = plan == submitted_.rbegin() && plan_->still && plan->load.ndisplay == 3;
+  if (!settled || refining_) return false;
+  refining_ = true;
+  dirty_ = true;
+  return true;
 }
 
 std::int64_t Director::step(std::int64_t now_ns) {
@@ -235,6 +241,7 @@ Content Director::gather_volume(const Subject& subject, std::int64_t now_ns) {
   const auto chosen = levels_.volume_levels(subject, context, volumes_.bytes_max());
   return volumes_.gather({.subject = subject,
                           .coarsest = coarsest,
+                          .finest = refining_ ? chosen.finest : chosen.still,
                           .level = chosen.still,
                           .moving_level = chosen.moving,
                           .moving = is_moving(now_ns),

@@ -3,7 +3,8 @@
 // It does not read, draw or wait. Threads: one (render). Owns the poses and what is resident.
 //
 // Moving: for kStillAfterNs after the last input pictures are drawn as fast as the rate asks, at a lower resolution if need be.
-// Then one plan at full resolution, and, when nothing is missing, one marked `still`; then nothing until something changes.
+// Then one plan at full resolution, and, when nothing is missing, one marked `still`; for a volume that was coarsened to be quick,
+// once that was drawn, one of the finest level that can be afforded; then nothing until something changes.
 // A new index whose blocks are still to come keeps the picture of the old one, and its version, until the first of them is there.
 #pragma once
 
@@ -53,7 +54,8 @@ class Director {
   void take_inputs(scene::RenderSnapshotPtr snapshot,
                    const std::vector<scene::CameraCommand>& commands, std::int64_t now_ns);
   void take_block(LoadResult result, std::int64_t now_ns);
-  void take_drawn(const data::FrameInfo& info);
+  // True: a step is due.
+  bool take_drawn(const data::FrameInfo& info);
   void take_encoded(double encode_ms) { governor_.on_encoded(encode_ms); }
 
   // Does what is due; returns when to call again (kNeverNs: after the next input).
@@ -119,6 +121,7 @@ class Director {
   bool dirty_{false};  // a plan is due
   bool pose_dirty_{false};
   bool was_moving_{false};  // the last plan was of a moving view
+  bool refining_{false};    // the still picture was drawn: what is slower may follow
   std::int64_t input_ns_{-kStillAfterNs};
   std::int64_t retry_ns_{kNeverNs};  // something that failed may be tried again
   std::int64_t thumbnail_due_ns_{kNeverNs};

@@ -111,9 +111,8 @@ bool DrawGovernor::affords_moving(double planes, bool held) const {
          allowed_ms() * (held ? kHeldMargin : 1 / kHeldMargin);
 }
 
-bool DrawGovernor::affords_still(double planes, bool held) const {
-  return predicted_ms({3, planes}, 1, false) <=
-         kStillBudgetMs * (held ? kHeldMargin : 1 / kHeldMargin);
+bool DrawGovernor::affords_still(double planes, bool held, double budget_ms) const {
+  return predicted_ms({3, planes}, 1, false) <= budget_ms * (held ? kHeldMargin : 1 / kHeldMargin);
 }
 
 }  // namespace napari::runtime

@@ -12,7 +12,8 @@ namespace napari::runtime {
 
 // Steps and not a continuum: every size costs a reallocation, and a picture that breathes is worse than a coarse one.
 inline constexpr std::array<double, 5> kDrawScales{1.0, 0.75, 0.5, 0.375, 0.25};
-inline constexpr double kStillBudgetMs = 400;  // a still picture of a volume
+inline constexpr double kStillBudgetMs = 400;    // a volume's first still picture after motion
+inline constexpr double kFinestBudgetMs = 2000;  // and the one that follows while nothing happens
 
 // What a picture's cost grows with, besides its pixels: 1 for a plane, else the voxel planes a ray crosses.
 struct DrawLoad {
@@ -41,7 +42,7 @@ class DrawGovernor {
   // Whether a volume of so many planes can be drawn at a tolerable scale while moving, or as a still picture. `held`:
   // it is what is being drawn now, and is given up only where it clearly fails.
   [[nodiscard]] bool affords_moving(double planes, bool held) const;
-  [[nodiscard]] bool affords_still(double planes, bool held) const;
+  [[nodiscard]] bool affords_still(double planes, bool held, double budget_ms) const;
 
  private:
   // Small and full pictures are learnt apart: what does not grow with the pixels weighs more in small ones.

@@ -1,6 +1,7 @@
 #include "runtime/level_chooser.hpp"
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "data/level_budget.hpp"
@@ -24,15 +25,19 @@ LodState choose(const LodState& state, const Subject& subject, double world_per_
   return choose_level(state, samples, context.now_ns, thresholds);
 }
 
-// A level's volume with the next coarser one and the coarsest, which are shown until it is there.
-bool fits(const std::vector<LevelSlice>& levels, int level, int coarsest, std::int64_t bytes_max) {
-  const auto bytes = [&](int number) {
-    return static_cast<double>(levels[static_cast<std::size_t>(number)].bytes());
-  };
-  double sum = bytes(level);
-  if (level < coarsest) sum += bytes(level + 1);
-  if (level + 1 < coarsest) sum += bytes(coarsest);
+// All of them are held at a time.
+bool fits(const std::vector<LevelSlice>& levels, const std::set<int>& together,
+          std::int64_t bytes_max) {
+  double sum = 0;
+  for (const int level : together)
+    sum += static_cast<double>(levels[static_cast<std::size_t>(level)].bytes());
   return sum <= static_cast<double>(bytes_max);
+}
+
+// A level's volume with the next coarser one and the coarsest, which are shown until it is there.
+bool fits_with_coarser(const std::vector<LevelSlice>& levels, int level, int coarsest,
+                       std::int64_t bytes_max) {
+  return fits(levels, {level, std::min(level + 1, coarsest), coarsest}, bytes_max);
 }
 
 }  // namespace
@@ -46,7 +51,7 @@ int coarsest_of(const Subject& subject) {
 
 void LevelChooser::reset() {
   lod_ = {};
-  volume_ = {-1, -1};
+  volume_ = {-1, -1, -1};
 }
 
 int LevelChooser::plane_level(const Subject& subject, const LevelContext& context) {
@@ -62,20 +67,28 @@ VolumeLevels LevelChooser::volume_levels(const Subject& subject, const LevelCont
   const auto planes = [&](int level) { return planes_of(levels[static_cast<std::size_t>(level)]); };
   lod_[1] =
       choose(lod_[1], subject, scene::world_per_px(context.pose.volume, context.canvas), context);
-  if (context.snapshot.level_pinned && fits(levels, pinned, coarsest, bytes_max)) {
-    volume_ = {pinned, pinned};
+  if (context.snapshot.level_pinned && fits_with_coarser(levels, pinned, coarsest, bytes_max)) {
+    volume_ = {pinned, pinned, pinned};
     return volume_;
   }
+  const int wanted = std::min(lod_[1].level, coarsest);
   VolumeLevels chosen;
-  chosen.still = std::min(lod_[1].level, coarsest);
+  chosen.still = wanted;
   while (chosen.still < coarsest &&
-         (!fits(levels, chosen.still, coarsest, bytes_max) ||
-          !governor_.affords_still(planes(chosen.still), chosen.still == volume_.still)))
+         (!fits_with_coarser(levels, chosen.still, coarsest, bytes_max) ||
+          !governor_.affords_still(planes(chosen.still), chosen.still == volume_.still,
+                                   kStillBudgetMs)))
     ++chosen.still;
   chosen.moving = chosen.still;
   while (chosen.moving < coarsest &&
          !governor_.affords_moving(planes(chosen.moving), chosen.moving == volume_.moving))
     ++chosen.moving;
+  chosen.finest = wanted;
+  while (chosen.finest < chosen.still &&
+         (!fits(levels, {chosen.finest, chosen.still, chosen.moving, coarsest}, bytes_max) ||
+          !governor_.affords_still(planes(chosen.finest), chosen.finest == volume_.finest,
+                                   kFinestBudgetMs)))
+    ++chosen.finest;
   volume_ = chosen;
   return chosen;
 }

@@ -22,7 +22,8 @@ struct LevelContext {
 };
 
 struct VolumeLevels {
-  int still{0};
+  int finest{0};  // once the still picture has been drawn
+  int still{0};   // the same or coarser
   int moving{0};  // the same or coarser
 };
 
@@ -31,7 +32,7 @@ class LevelChooser {
   explicit LevelChooser(const DrawGovernor& governor) : governor_(governor) {}
 
   [[nodiscard]] int plane_level(const Subject& subject, const LevelContext& context);
-  // `bytes_max`: for the still level's volume and the coarser ones that are held beside it.
+  // `bytes_max`: for all of these volumes and the coarsest, which are held at a time.
   [[nodiscard]] VolumeLevels volume_levels(const Subject& subject, const LevelContext& context,
                                            std::int64_t bytes_max);
   // What a picture of the moving view costs, as last chosen.
@@ -41,7 +42,7 @@ class LevelChooser {
  private:
   const DrawGovernor& governor_;
   std::array<LodState, 2> lod_;  // 2-D, 3-D
-  VolumeLevels volume_{-1, -1};
+  VolumeLevels volume_{-1, -1, -1};
 };
 
 // The level with the fewest displayed voxels.

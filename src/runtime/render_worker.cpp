@@ -45,7 +45,9 @@ void RenderWorker::move_camera(const scene::CameraCommand& command) {
 }
 
 void RenderWorker::note_drawn(const data::FrameInfo& info) {
-  thread_->post([this, info] { director_->take_drawn(info); });
+  thread_->post([this, info] {
+    if (director_->take_drawn(info)) wake();
+  });
 }
 
 void RenderWorker::note_encoded(double encode_ms) {

@@ -25,7 +25,7 @@ Content VolumeContent::gather(const VolumeQuery& query) {
   const auto key_of = [&](int level) {
     return volume_key(query.subject, levels[static_cast<std::size_t>(level)]);
   };
-  const auto ask = [&](int level, int priority) {
+  const auto ask = [&](int level, int priority, bool missed) {
     LoadRequest request;
     request.key = key_of(level);
     if (Entry* held = find(request.key)) {
@@ -37,12 +37,15 @@ Content VolumeContent::gather(const VolumeQuery& query) {
     request.priority = priority;
     request.slice = levels[static_cast<std::size_t>(level)];
     content.wanted.push_back(std::move(request));
-    content.missing = true;
+    content.missing |= missed;
   };
-  ask(query.coarsest, 0);
-  if (query.moving_level != query.coarsest) ask(query.moving_level, 1);
-  if (query.level != query.moving_level) ask(query.level, 1);
-  const int finest = query.moving ? query.moving_level : query.level;
+  const bool refines = query.finest >= 0 && query.finest < query.level;
+  ask(query.coarsest, 0, true);
+  if (query.moving_level != query.coarsest) ask(query.moving_level, 1, true);
+  if (query.level != query.moving_level) ask(query.level, 1, true);
+  if (refines) ask(query.finest, 1, false);
+  const int still = refines ? query.finest : query.level;
+  const int finest = query.moving ? query.moving_level : still;
   for (int level = finest; level < static_cast<int>(levels.size()) && !content.volume; ++level)
     if (Entry* held = find(key_of(level))) {
       held->used = ++clock_;

@@ -13,6 +13,7 @@ namespace napari::runtime {
 struct VolumeQuery {
   const Subject& subject;
   int coarsest{0};
+  int finest{-1};       // one that may come later, and is not missed until then; -1: none
   int level{0};         // the finest that a still picture may use: to be there in the end
   int moving_level{0};  // the finest that a moving picture may use; >= level
   bool moving{false};

@@ -119,10 +119,10 @@ TEST(DrawGovernor, FindsTheFinestScaleAlthoughSmallPicturesHaveFixedCosts) {
 TEST(DrawGovernor, SmallPicturesDoNotSpoilWhatStillOnesTaught) {
   DrawGovernor governor({1920, 1080}, 60);
   governor.on_drawn({3, 200}, 1, 150, false);
-  EXPECT_TRUE(governor.affords_still(200, false));
+  EXPECT_TRUE(governor.affords_still(200, false, kStillBudgetMs));
   for (int i = 0; i < 50; ++i) governor.on_drawn({3, 50}, 0.25, 9, true);
-  EXPECT_TRUE(governor.affords_still(200, false));
-  EXPECT_FALSE(governor.affords_still(2000, false));
+  EXPECT_TRUE(governor.affords_still(200, false, kStillBudgetMs));
+  EXPECT_FALSE(governor.affords_still(2000, false, kStillBudgetMs));
   EXPECT_FALSE(governor.affords_moving(200, false));
 }
 

@@ -136,9 +136,11 @@ const std::vector<Option> kOptions = {
      APPLY(assign(c.port, parse_integer(v, 0, 65535)))},
     {"napari", "", "also listen where the napari desktop client expects it (ports 8081 and 8082)",
      APPLY(assign(c.napari, parse_switch(v)))},
-    {"state-port", "N", "state port for the napari desktop client [0: off; 8081 with --napari]",
+    {"state-port", "N",
+     "state port for the napari desktop client [8081 with --napari, else off]; 0: off",
      APPLY(assign(c.state_port, parse_integer(v, 0, 65535)))},
-    {"pixel-port", "N", "pixel port for the napari desktop client [0: off; 8082 with --napari]",
+    {"pixel-port", "N",
+     "pixel port for the napari desktop client [8082 with --napari, else off]; 0: off",
      APPLY(assign(c.pixel_port, parse_integer(v, 0, 65535)))},
     {"width", "PX", "width of the canvas [1920], even, 64..8192",
      APPLY(assign_even(c.canvas.width_px, v))},
@@ -234,8 +236,6 @@ Result<void> check_together(ServeConfig& config) {
     return fail(ErrorCode::invalid_argument, "--tls-cert and --tls-key go together");
   if (config.no_token && !config.token.empty())
     return fail(ErrorCode::invalid_argument, "--token and --no-token exclude each other");
-  if (config.napari && config.state_port == 0) config.state_port = 8081;
-  if (config.napari && config.pixel_port == 0) config.pixel_port = 8082;
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "app/log.hpp"
 #include "app/pages.hpp"
 #include "app/tunnel.hpp"
+#include "control/http_guard.hpp"
 #include "control/service.hpp"
 #include "data/zarr/zarr_source.hpp"
 #include "gstx/thread.hpp"
@@ -91,7 +92,7 @@ void ServerApp::print_addresses() const {
   fmt::print("from afar {}\n", tunnel_line(read_host_facts(), service_.port()));
   if (service_.state_port() != 0 || service_.pixel_port() != 0)
     fmt::print("napari    state port {}, pixel port {} on {} (no token: use a tunnel)\n",
-               service_.state_port(), service_.pixel_port(), config_.host);
+               service_.state_port(), service_.pixel_port(), service_.napari_host());
   fmt::print("data      {}, clients may browse {}\n",
              config_.data.empty() ? "none yet" : config_.data, config_.data_root);
   fmt::print("draws     {}: {}\n", report.draws_with, report.draw_reason);
@@ -148,15 +149,11 @@ int ServerApp::run() {
   return status_;
 }
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
-}
-
 }  // namespace
 
 int serve(data::ServeConfig config) {
   install_log_writer(config);
-  if (!is_loopback(config.host) && config.tls_cert.empty() && !config.insecure) {
+  if (!control::is_loopback(config.host) && config.tls_cert.empty() && !config.insecure) {
     fmt::print(stderr,
                "napari-cuda-server: --host {} is reachable from other machines: add --tls-cert and "
                "--tls-key, or --insecure to serve plain HTTP there\n",

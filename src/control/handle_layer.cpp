@@ -59,6 +59,14 @@ Reduced choose(const Intent& intent, const std::array<std::string_view, A>& acti
   return refuse(choice);
 }
 
+// A parameter of a rendering that is not drawn.
+Reduced no_such_rendering(const Intent& intent, std::string_view rendering) {
+  GSTX_TRY(read_number(intent));
+  return gstx::fail(gstx::ErrorCode::unsupported,
+                    fmt::format("{} acts with the rendering '{}' only, which is not drawn",
+                                intent.key, rendering));
+}
+
 std::optional<std::array<double, 2>> read_limits(const JsonView& value) {
   if (const auto pair = value.numbers(2)) return std::array{(*pair)[0], (*pair)[1]};
   const auto low = value.member("lo").number();
@@ -151,14 +159,12 @@ Reduced layer_interpolation(const LedgerState& state, const Intent& intent) {
 
 Reduced layer_attenuation(const LedgerState& state, const Intent& intent) {
   GSTX_TRY(check_layer(state, intent));
-  GSTX_ASSIGN_OR_RETURN(const double value, read_number(intent));
-  return layer_outcome<double>(intent, std::max(value, 0.0));
+  return no_such_rendering(intent, "attenuated_mip");
 }
 
 Reduced layer_iso_threshold(const LedgerState& state, const Intent& intent) {
   GSTX_TRY(check_layer(state, intent));
-  GSTX_ASSIGN_OR_RETURN(const double value, read_number(intent));
-  return layer_outcome<double>(intent, value);
+  return no_such_rendering(intent, "iso");
 }
 
 Reduced layer_depiction(const LedgerState& state, const Intent& intent) {

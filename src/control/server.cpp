@@ -31,6 +31,11 @@ std::optional<std::string> header(SoupServerMessage* message, const char* name) 
   return value;
 }
 
+bool has_header(SoupServerMessage* message, const char* name) {
+  return soup_message_headers_get_one(soup_server_message_get_request_headers(message), name) !=
+         nullptr;
+}
+
 std::map<std::string, std::string> query_of(SoupServerMessage* message) {
   std::map<std::string, std::string> query;
   const char* text = g_uri_get_query(soup_server_message_get_uri(message));
@@ -173,20 +178,17 @@ gstx::Result<void> Server::listen() {
   GSTX_TRY(check_exposure());
   state_.role = Role::state;
   pixels_.role = Role::pixels;
-  // That client cannot authenticate: beyond loopback only where the user says so.
-  const std::string napari_host =
-      is_loopback(config_.host) || config_.insecure ? config_.host : "127.0.0.1";
-  const auto port_of = [&](int configured, int usual) {
-    return configured == 0 && config_.napari ? usual : configured;
+  const auto port_of = [&](const std::optional<int>& configured, int usual) {
+    return configured.value_or(config_.napari ? usual : 0);
   };
   const int state_port = port_of(config_.state_port, kNapariStatePort);
   const int pixel_port = port_of(config_.pixel_port, kNapariPixelPort);
   GSTX_TRY(start_pages());
   if (state_port != 0) {
-    GSTX_TRY(start(state_, napari_host, state_port == kAnyPort ? 0 : state_port));
+    GSTX_TRY(start(state_, napari_host(), state_port == kAnyPort ? 0 : state_port));
   }
   if (pixel_port != 0) {
-    GSTX_TRY(start(pixels_, napari_host, pixel_port == kAnyPort ? 0 : pixel_port));
+    GSTX_TRY(start(pixels_, napari_host(), pixel_port == kAnyPort ? 0 : pixel_port));
   }
   return {};
 }
@@ -196,6 +198,11 @@ void Server::stop() {
     if (listener->soup) soup_server_disconnect(listener->soup.get());
     listener->soup.reset();
   }
+}
+
+// That client cannot authenticate: beyond loopback only where the user says so.
+std::string Server::napari_host() const {
+  return is_loopback(config_.host) || config_.insecure ? config_.host : "127.0.0.1";
 }
 
 std::string Server::url() const {
@@ -248,7 +255,9 @@ void Server::judge(Listener& listener, SoupServerMessage* message, const char* p
   auto query = query_of(message);
   GuardRequest request;
   request.host = header(message, "Host");
+  // Without an Origin it is no page that asks; a doubled one must not look like none.
   request.origin = header(message, "Origin");
+  if (!request.origin && has_header(message, "Origin")) request.origin = "null";
   request.authorization = header(message, "Authorization");
   request.cookies = header(message, "Cookie");
   if (const auto token = query.find("token"); token != query.end()) {
@@ -296,6 +305,7 @@ void Server::upgrade(SoupServerMessage* message, Channel channel, runtime::Tier 
   // No extension is offered, so that permessage-deflate is declined.
   if (soup_websocket_server_process_handshake(message, nullptr, nullptr, nullptr, nullptr) ==
       FALSE) {
+    soup_message_body_truncate(soup_server_message_get_response_body(message));
     respond(message, 400, "text/plain; charset=utf-8", "this address speaks WebSocket only\n");
     return;
   }

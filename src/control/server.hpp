@@ -47,6 +47,7 @@ class Server {
   [[nodiscard]] int port() const { return pages_.port; }
   [[nodiscard]] int state_port() const { return state_.port; }
   [[nodiscard]] int pixel_port() const { return pixels_.port; }
+  [[nodiscard]] std::string napari_host() const;  // where the two others listen
   [[nodiscard]] std::string url() const;
   [[nodiscard]] const std::string& token() const { return token_; }
 

@@ -128,6 +128,7 @@ gstx::Result<void> Service::listen() { return impl_->server.listen(); }
 int Service::port() const { return impl_->server.port(); }
 int Service::state_port() const { return impl_->server.state_port(); }
 int Service::pixel_port() const { return impl_->server.pixel_port(); }
+std::string Service::napari_host() const { return impl_->server.napari_host(); }
 std::string Service::url() const { return impl_->server.url(); }
 const std::string& Service::token() const { return impl_->server.token(); }
 

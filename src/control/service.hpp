@@ -68,6 +68,7 @@ class Service {
   [[nodiscard]] int port() const;                  // 0 before `listen`
   [[nodiscard]] int state_port() const;            // 0: off
   [[nodiscard]] int pixel_port() const;            // 0: off
+  [[nodiscard]] std::string napari_host() const;   // where the two others listen
   [[nodiscard]] std::string url() const;           // with ?token= unless there is none
   [[nodiscard]] const std::string& token() const;  // empty with no_token
 

@@ -15,8 +15,8 @@ struct ServeConfig {
   std::string host{"127.0.0.1"};
   std::optional<int> port;               // nullopt: 8080 or the next free one; 0: any free one
   bool napari{false};                    // also listen where the napari desktop client expects it
-  int state_port{0};                     // 0: off; --napari sets 8081
-  int pixel_port{0};                     // 0: off; --napari sets 8082
+  std::optional<int> state_port;         // nullopt: off, 8081 with `napari`; 0: off
+  std::optional<int> pixel_port;         // nullopt: off, 8082 with `napari`; 0: off
   CanvasSize canvas{1920, 1080};         // each even, 64..8192
   int fps{60};                           // 1..240
   std::string backend{"auto"};           // auto | egl | cpu

@@ -22,7 +22,7 @@ TEST(Options, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config->canvas, (data::CanvasSize{1920, 1080}));
   EXPECT_EQ(config->fps, 60);
   EXPECT_EQ(config->bitrate_bps, 12'000'000);
-  EXPECT_EQ(config->state_port, 0);
+  EXPECT_FALSE(config->state_port.has_value());
 }
 
 TEST(Options, ArgumentWinsOverEnvironmentWinsOverFile) {
@@ -61,11 +61,17 @@ TEST(Options, QuantitiesHaveSuffixes) {
   ASSERT_TRUE(config);
   EXPECT_EQ(config->bitrate_bps, 2'500'000);
   EXPECT_EQ(config->memory_budget_bytes, std::int64_t{2} << 30);
-  EXPECT_EQ(config->state_port, 8081);
-  EXPECT_EQ(config->pixel_port, 8082);
   const auto percent = parse_serve({"--memory-budget=10%"}, {});
   ASSERT_TRUE(percent);
   EXPECT_DOUBLE_EQ(percent->memory_budget_percent, 10);
+}
+
+TEST(Options, APortOfZeroIsOffAlsoWithNapari) {
+  const auto config = parse_serve({"--napari", "--state-port", "0"}, {});
+  ASSERT_TRUE(config);
+  EXPECT_TRUE(config->napari);
+  EXPECT_EQ(config->state_port, 0);
+  EXPECT_FALSE(config->pixel_port.has_value());
 }
 
 TEST(Options, HelpNamesEveryOptionAndItsVariable) {

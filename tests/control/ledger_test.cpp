@@ -187,7 +187,8 @@ void check_invariants(const LedgerState& state) {
   RC_ASSERT(data::find_colormap(controls.colormap) != nullptr);
   RC_ASSERT(controls.interpolation == "nearest" || controls.interpolation == "linear");
   RC_ASSERT(controls.rendering == "mip");
-  RC_ASSERT(controls.attenuation >= 0);
+  RC_ASSERT(controls.attenuation == scene::LayerControls{}.attenuation);
+  RC_ASSERT(controls.iso_threshold == scene::LayerControls{}.iso_threshold);
 }
 
 void check_command(const scene::CameraCommand& command) {

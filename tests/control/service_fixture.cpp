@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fakes/patience.hpp"
+
 namespace napari::control::testing {
 namespace {
 
@@ -46,7 +48,8 @@ JsonNode* parse(const std::string& text) {
 }  // namespace
 
 bool run_until(const std::function<bool()>& condition, double limit_s) {
-  const gint64 deadline = g_get_monotonic_time() + static_cast<gint64>(limit_s * 1e6);
+  const gint64 deadline =
+      g_get_monotonic_time() + static_cast<gint64>(limit_s * fakes::patience() * 1e6);
   // Wakes the loop so that the deadline is looked at.
   const guint ticker = g_timeout_add(
       20, [](gpointer) noexcept -> gboolean { return G_SOURCE_CONTINUE; }, nullptr);

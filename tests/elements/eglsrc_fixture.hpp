@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_delegate.hpp"
+#include "fakes/patience.hpp"
 #include "gstx/gst_ref.hpp"
 
 namespace napari::elements {
@@ -23,7 +24,7 @@ inline constexpr const char* kSmallCaps =
 
 template <typename Condition>
 [[nodiscard]] bool eventually(Condition condition, milliseconds within = milliseconds(5000)) {
-  const auto deadline = steady_clock::now() + within;
+  const auto deadline = steady_clock::now() + within * napari::fakes::patience();
   while (!condition()) {
     if (steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(milliseconds(2));  // polls against a deadline

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/napari_events.hpp"
+#include "fakes/patience.hpp"
 #include "gstx/gst_mapped.hpp"
 #include "gstx/unique.hpp"
 
@@ -43,7 +44,8 @@ Ref<GstBuffer> allocate_nv12(data::CanvasSize size) {
 }  // namespace
 
 bool wait_until(const std::function<bool()>& done, int timeout_ms) {
-  const std::int64_t deadline = g_get_monotonic_time() + std::int64_t{1000} * timeout_ms;
+  const std::int64_t deadline =
+      g_get_monotonic_time() + std::int64_t{1000} * timeout_ms * fakes::patience();
   while (!done()) {
     if (g_get_monotonic_time() > deadline) return false;
     g_usleep(500);

@@ -11,6 +11,7 @@
 #include "engine/api.hpp"
 #include "engine/bitstream.hpp"
 #include "engine/machine_probe.hpp"
+#include "fakes/patience.hpp"
 
 namespace napari::engine {
 namespace {
@@ -42,7 +43,7 @@ class Listener {
   template <typename Condition>
   [[nodiscard]] bool wait(Condition condition, milliseconds within = milliseconds(15000)) {
     std::unique_lock lock(mutex);
-    return changed.wait_for(lock, within, condition);
+    return changed.wait_for(lock, within * fakes::patience(), condition);
   }
   template <typename Read>
   [[nodiscard]] auto read(Read function) {
@@ -148,7 +149,7 @@ TEST_F(PipelineTest, StillSceneSettlesAndAnswersAKeyframeRequest) {
   const auto asked = steady_clock::now();
   pipeline_->request_keyframe();
   ASSERT_TRUE(listener_.wait([&] { return listener_.frames.size() > before; }));
-  EXPECT_LT(steady_clock::now() - asked, milliseconds(1000));
+  EXPECT_LT(steady_clock::now() - asked, milliseconds(1000) * fakes::patience());
   EXPECT_TRUE(listener_.read([&] { return listener_.frames.back()->keyframe; }));
   const PipelineStats stats = pipeline_->stats();
   EXPECT_EQ(stats.frames_drawn, 1u);
@@ -180,7 +181,7 @@ TEST_F(PipelineTest, StopBeforeAnyPlan) {
   start();
   const auto begun = steady_clock::now();
   pipeline_->stop();
-  EXPECT_LT(steady_clock::now() - begun, milliseconds(2000));
+  EXPECT_LT(steady_clock::now() - begun, milliseconds(2000) * fakes::patience());
   EXPECT_TRUE(listener_.frames.empty());
 }
 

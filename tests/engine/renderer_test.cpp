@@ -10,6 +10,7 @@
 #include "engine/frame_barcode.hpp"
 #include "engine/picture_pool.hpp"
 #include "engine/thread_pool.hpp"
+#include "fakes/patience.hpp"
 
 namespace napari::engine {
 namespace {
@@ -30,7 +31,8 @@ class FakeDrawer final : public Drawer {
     }
     bool wait_entered(int count) {
       std::unique_lock lock(mutex);
-      return changed.wait_for(lock, std::chrono::seconds(8), [&] { return entered >= count; });
+      return changed.wait_for(lock, std::chrono::seconds(8) * fakes::patience(),
+                              [&] { return entered >= count; });
     }
   };
   explicit FakeDrawer(Control& control) : control_(control) {}

@@ -7,26 +7,14 @@
 
 #include "data/memory.hpp"
 #include "data/roi.hpp"
+#include "data/zarr/json.hpp"
+#include "data/zarr/ngff.hpp"
 #include "gstx/ref.hpp"
 #include "gstx/unique.hpp"
 
 namespace napari::data {
 
 namespace {
-
-const char* type_name(AxisType type) {
-  switch (type) {
-    case AxisType::space:
-      return "space";
-    case AxisType::time:
-      return "time";
-    case AxisType::channel:
-      return "channel";
-    case AxisType::other:
-      break;
-  }
-  return "other";
-}
 
 template <typename T>
 std::string joined(const std::vector<T>& values, const char* separator) {
@@ -38,33 +26,14 @@ std::string joined(const std::vector<T>& values, const char* separator) {
   return text;
 }
 
-void add_string(JsonBuilder* builder, const char* key, const std::string& value) {
-  json_builder_set_member_name(builder, key);
-  json_builder_add_string_value(builder, value.c_str());
-}
-
-void add_integers(JsonBuilder* builder, const char* key, std::span<const std::int64_t> values) {
-  json_builder_set_member_name(builder, key);
-  json_builder_begin_array(builder);
-  for (const std::int64_t value : values) json_builder_add_int_value(builder, value);
-  json_builder_end_array(builder);
-}
-
-void add_numbers(JsonBuilder* builder, const char* key, std::span<const double> values) {
-  json_builder_set_member_name(builder, key);
-  json_builder_begin_array(builder);
-  for (const double value : values) json_builder_add_double_value(builder, value);
-  json_builder_end_array(builder);
-}
-
 void add_axes(JsonBuilder* builder, const ImageInfo& info) {
   json_builder_set_member_name(builder, "axes");
   json_builder_begin_array(builder);
   for (const Axis& axis : info.axes) {
     json_builder_begin_object(builder);
-    add_string(builder, "name", axis.name);
-    add_string(builder, "type", type_name(axis.type));
-    if (!axis.unit.empty()) add_string(builder, "unit", axis.unit);
+    zarr::add_string(builder, "name", axis.name);
+    zarr::add_string(builder, "type", zarr::axis_type_name(axis.type));
+    if (!axis.unit.empty()) zarr::add_string(builder, "unit", axis.unit);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
@@ -75,13 +44,13 @@ void add_levels(JsonBuilder* builder, const ImageInfo& info) {
   json_builder_begin_array(builder);
   for (const Level& level : info.levels) {
     json_builder_begin_object(builder);
-    add_string(builder, "path", level.path);
-    add_integers(builder, "shape", level.shape);
-    add_integers(builder, "chunk", level.chunk);
-    add_numbers(builder, "scale", level.scale);
-    add_numbers(builder, "translation", level.translation);
-    add_string(builder, "dtype", std::string(to_string(level.dtype)));
-    add_string(builder, "codec", level.codec);
+    zarr::add_string(builder, "path", level.path);
+    zarr::add_integers(builder, "shape", level.shape);
+    zarr::add_integers(builder, "chunk", level.chunk);
+    zarr::add_numbers(builder, "scale", level.scale);
+    zarr::add_numbers(builder, "translation", level.translation);
+    zarr::add_string(builder, "dtype", std::string(to_string(level.dtype)));
+    zarr::add_string(builder, "codec", level.codec);
     json_builder_set_member_name(builder, "bytes");
     json_builder_add_int_value(builder, region_bytes(whole(level.shape), level.dtype));
     json_builder_end_object(builder);
@@ -94,9 +63,9 @@ void add_channels(JsonBuilder* builder, const ImageInfo& info) {
   json_builder_begin_array(builder);
   for (const ChannelInfo& channel : info.channels) {
     json_builder_begin_object(builder);
-    add_string(builder, "name", channel.name);
-    if (channel.window) add_numbers(builder, "window", *channel.window);
-    if (channel.range) add_numbers(builder, "range", *channel.range);
+    zarr::add_string(builder, "name", channel.name);
+    if (channel.window) zarr::add_numbers(builder, "window", *channel.window);
+    if (channel.range) zarr::add_numbers(builder, "range", *channel.range);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
@@ -108,7 +77,7 @@ std::string describe(const ImageInfo& info) {
   std::string text = fmt::format("{}\n  path      {}\n  format    {}\n  axes     ", info.name,
                                  info.path, info.format);
   for (const Axis& axis : info.axes) {
-    text += fmt::format(" {} ({}{}{})", axis.name, type_name(axis.type),
+    text += fmt::format(" {} ({}{}{})", axis.name, zarr::axis_type_name(axis.type),
                         axis.unit.empty() ? "" : ", ", axis.unit);
   }
   text += '\n';
@@ -135,9 +104,9 @@ std::string describe_json(const ImageInfo& info) {
   const auto owner = gstx::Ref<GObject>::adopt(G_OBJECT(json_builder_new()));
   JsonBuilder* builder = JSON_BUILDER(owner.get());
   json_builder_begin_object(builder);
-  add_string(builder, "name", info.name);
-  add_string(builder, "path", info.path);
-  add_string(builder, "format", info.format);
+  zarr::add_string(builder, "name", info.name);
+  zarr::add_string(builder, "path", info.path);
+  zarr::add_string(builder, "format", info.format);
   add_axes(builder, info);
   add_levels(builder, info);
   add_channels(builder, info);

@@ -118,4 +118,32 @@ std::optional<std::vector<double>> as_numbers(JsonNode* node) {
   return values;
 }
 
+void add_string(JsonBuilder* builder, const char* key, const std::string& value) {
+  json_builder_set_member_name(builder, key);
+  json_builder_add_string_value(builder, value.c_str());
+}
+
+void add_number(JsonBuilder* builder, const char* key, double value) {
+  json_builder_set_member_name(builder, key);
+  json_builder_add_double_value(builder, value);
+}
+
+void add_integers(JsonBuilder* builder, const char* key, std::span<const std::int64_t> values) {
+  json_builder_set_member_name(builder, key);
+  json_builder_begin_array(builder);
+  for (const std::int64_t value : values) json_builder_add_int_value(builder, value);
+  json_builder_end_array(builder);
+}
+
+void add_numbers(JsonBuilder* builder, std::span<const double> values) {
+  json_builder_begin_array(builder);
+  for (const double value : values) json_builder_add_double_value(builder, value);
+  json_builder_end_array(builder);
+}
+
+void add_numbers(JsonBuilder* builder, const char* key, std::span<const double> values) {
+  json_builder_set_member_name(builder, key);
+  add_numbers(builder, values);
+}
+
 }  // namespace napari::data::zarr

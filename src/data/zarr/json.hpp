@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,5 +37,12 @@ using JsonDocument = std::unique_ptr<JsonNode, gstx::FreeWith<json_node_unref>>;
 [[nodiscard]] std::optional<std::int64_t> as_integer(JsonNode* node);  // also 3.0
 [[nodiscard]] std::optional<std::vector<std::int64_t>> as_integers(JsonNode* node);
 [[nodiscard]] std::optional<std::vector<double>> as_numbers(JsonNode* node);
+
+// For writing: members of the object that is open, and an element of the array that is.
+void add_string(JsonBuilder* builder, const char* key, const std::string& value);
+void add_number(JsonBuilder* builder, const char* key, double value);
+void add_integers(JsonBuilder* builder, const char* key, std::span<const std::int64_t> values);
+void add_numbers(JsonBuilder* builder, const char* key, std::span<const double> values);
+void add_numbers(JsonBuilder* builder, std::span<const double> values);
 
 }  // namespace napari::data::zarr

@@ -236,4 +236,18 @@ std::vector<Axis> default_axes(std::size_t rank) {
   return axes;
 }
 
+const char* axis_type_name(AxisType type) {
+  switch (type) {
+    case AxisType::space:
+      return "space";
+    case AxisType::time:
+      return "time";
+    case AxisType::channel:
+      return "channel";
+    case AxisType::other:
+      break;
+  }
+  return "other";
+}
+
 }  // namespace napari::data::zarr

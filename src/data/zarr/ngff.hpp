@@ -39,4 +39,7 @@ struct Multiscale {
 // What NGFF 0.1 and bare arrays mean: the last `rank` of t, c, z, y, x.
 [[nodiscard]] std::vector<Axis> default_axes(std::size_t rank);
 
+// As NGFF writes them; "other" for what it has no name for.
+[[nodiscard]] const char* axis_type_name(AxisType type);
+
 }  // namespace napari::data::zarr

@@ -6,42 +6,14 @@
 #include <json-glib/json-glib.h>
 
 #include "data/zarr/array_writer.hpp"
+#include "data/zarr/json.hpp"
+#include "data/zarr/ngff.hpp"
 #include "gstx/ref.hpp"
 #include "gstx/unique.hpp"
 
 namespace napari::data::zarr {
 
 namespace {
-
-const char* type_name(AxisType type) {
-  switch (type) {
-    case AxisType::space:
-      return "space";
-    case AxisType::time:
-      return "time";
-    case AxisType::channel:
-      return "channel";
-    case AxisType::other:
-      break;
-  }
-  return nullptr;
-}
-
-void add_string(JsonBuilder* builder, const char* key, const std::string& value) {
-  json_builder_set_member_name(builder, key);
-  json_builder_add_string_value(builder, value.c_str());
-}
-
-void add_number(JsonBuilder* builder, const char* key, double value) {
-  json_builder_set_member_name(builder, key);
-  json_builder_add_double_value(builder, value);
-}
-
-void add_numbers(JsonBuilder* builder, std::span<const double> values) {
-  json_builder_begin_array(builder);
-  for (const double value : values) json_builder_add_double_value(builder, value);
-  json_builder_end_array(builder);
-}
 
 void add_transform(JsonBuilder* builder, const char* type, std::span<const double> values) {
   json_builder_begin_object(builder);
@@ -57,7 +29,7 @@ void add_axes(JsonBuilder* builder, const std::vector<Axis>& axes) {
   for (const Axis& axis : axes) {
     json_builder_begin_object(builder);
     add_string(builder, "name", axis.name);
-    if (const char* type = type_name(axis.type); type != nullptr) add_string(builder, "type", type);
+    if (axis.type != AxisType::other) add_string(builder, "type", axis_type_name(axis.type));
     if (!axis.unit.empty()) add_string(builder, "unit", axis.unit);
     json_builder_end_object(builder);
   }

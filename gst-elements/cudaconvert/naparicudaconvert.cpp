@@ -174,21 +174,21 @@ void init(GTypeInstance* instance, gpointer) noexcept {
 }
 
 void install_properties(GObjectClass* object) {
-  constexpr auto flags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                  GST_PARAM_MUTABLE_READY);
+  constexpr auto kFlags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_READY);
   object->set_property = set_property;
   object->get_property = get_property;
   g_object_class_install_property(
       object, kPropFlip,
       g_param_spec_boolean("flip", "Flip",
                            "Write the rows bottom first; no RGBA passes through then", FALSE,
-                           flags));
+                           kFlags));
   g_object_class_install_property(
       object, kPropThreads,
       g_param_spec_int(
           "threads", "Threads",
           "Threads to convert with; 0: the drawing share of the cores this process may use", 0, 64,
-          0, flags));
+          0, kFlags));
 }
 
 void install_metadata(GstElementClass* element) {

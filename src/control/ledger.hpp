@@ -30,6 +30,7 @@ struct Key {
   Scope scope{Scope::view};
   std::string target;
   std::string name;
+  // NOLINTNEXTLINE(modernize-use-nullptr): the 0 that the compiler compares with is no pointer.
   auto operator<=>(const Key&) const = default;
 };
 

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <fmt/format.h>
+
 namespace napari::data {
 
 namespace {
@@ -48,7 +50,8 @@ CgroupFolders cgroup_folders(const std::string& file_root, const std::string& co
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string path = line.substr(second + 1);
     if (controllers.empty()) folders.v2 = upwards(mount, path);
-    if (lists(controllers, controller)) folders.v1 = upwards(mount + "/" + controller, path);
+    if (lists(controllers, controller))
+      folders.v1 = upwards(fmt::format("{}/{}", mount, controller), path);
   }
   // In a container the path may name what is mounted elsewhere; the mount's root then holds the
   // limit.

@@ -75,24 +75,24 @@ Rgb decoded(std::string_view digits) {
 }
 
 void add_ramps(std::vector<ColormapTable>& tables) {
-  constexpr Color black{0, 0, 0};
-  constexpr Color white{1, 1, 1};
-  tables.push_back({"gray", ramp(black, white)});
-  tables.push_back({"gray_r", ramp(white, black)});
-  tables.push_back({"red", ramp(black, {1, 0, 0})});
-  tables.push_back({"green", ramp(black, {0, 1, 0})});
-  tables.push_back({"blue", ramp(black, {0, 0, 1})});
-  tables.push_back({"yellow", ramp(black, {1, 1, 0})});
-  tables.push_back({"magenta", ramp(black, {1, 0, 1})});
-  tables.push_back({"cyan", ramp(black, {0, 1, 1})});
+  constexpr Color kBlack{0, 0, 0};
+  constexpr Color kWhite{1, 1, 1};
+  tables.push_back({"gray", ramp(kBlack, kWhite)});
+  tables.push_back({"gray_r", ramp(kWhite, kBlack)});
+  tables.push_back({"red", ramp(kBlack, {1, 0, 0})});
+  tables.push_back({"green", ramp(kBlack, {0, 1, 0})});
+  tables.push_back({"blue", ramp(kBlack, {0, 0, 1})});
+  tables.push_back({"yellow", ramp(kBlack, {1, 1, 0})});
+  tables.push_back({"magenta", ramp(kBlack, {1, 0, 1})});
+  tables.push_back({"cyan", ramp(kBlack, {0, 1, 1})});
   tables.push_back({"bop blue", truncated_ramp({32, 173, 248})});
   tables.push_back({"bop orange", truncated_ramp({237, 165, 30})});
   tables.push_back({"bop purple", truncated_ramp({148, 32, 148})});
-  tables.push_back({"I Blue", ramp(white, {0, 51 / 255.0, 204 / 255.0})});
-  tables.push_back({"I Bordeaux", ramp(white, {204 / 255.0, 0, 51 / 255.0})});
-  tables.push_back({"I Forest", ramp(white, {0, 153 / 255.0, 0})});
-  tables.push_back({"I Orange", ramp(white, {1, 117 / 255.0, 0})});
-  tables.push_back({"I Purple", ramp(white, {117 / 255.0, 0, 1})});
+  tables.push_back({"I Blue", ramp(kWhite, {0, 51 / 255.0, 204 / 255.0})});
+  tables.push_back({"I Bordeaux", ramp(kWhite, {204 / 255.0, 0, 51 / 255.0})});
+  tables.push_back({"I Forest", ramp(kWhite, {0, 153 / 255.0, 0})});
+  tables.push_back({"I Orange", ramp(kWhite, {1, 117 / 255.0, 0})});
+  tables.push_back({"I Purple", ramp(kWhite, {117 / 255.0, 0, 1})});
   tables.push_back({"HiLo", high_low()});
 }
 
@@ -104,10 +104,10 @@ void add_formulas(std::vector<ColormapTable>& tables) {
   tables.push_back({"summer", ramp({0, 0.5, 0.4}, {1, 1, 0.4})});
   tables.push_back({"ice", sampled([](double t) { return Color{t, t, 1}; })});
   tables.push_back({"fire", sampled([](double t) {
-                      constexpr Color white{1, 1, 1};
-                      constexpr Color yellow{1, 1, 0};
-                      constexpr Color red{1, 0, 0};
-                      return mix(mix(white, yellow, t), mix(yellow, red, t * t), t);
+                      constexpr Color kWhite{1, 1, 1};
+                      constexpr Color kYellow{1, 1, 0};
+                      constexpr Color kRed{1, 0, 0};
+                      return mix(mix(kWhite, kYellow, t), mix(kYellow, kRed, t * t), t);
                     })});
   tables.push_back(
       {"hot", sampled([](double t) {
@@ -127,7 +127,7 @@ std::string lower(std::string_view text) {
 }
 
 const std::vector<ColormapTable>& all_tables() {
-  static const std::vector<ColormapTable> kTables = [] {
+  static const std::vector<ColormapTable> all = [] {
     std::vector<ColormapTable> tables;
     add_ramps(tables);
     add_formulas(tables);
@@ -137,18 +137,18 @@ const std::vector<ColormapTable>& all_tables() {
     std::ranges::sort(tables, {}, [](const ColormapTable& table) { return lower(table.name); });
     return tables;
   }();
-  return kTables;
+  return all;
 }
 
 }  // namespace
 
 const std::vector<std::string>& colormap_names() {
-  static const std::vector<std::string> kNames = [] {
+  static const std::vector<std::string> all = [] {
     std::vector<std::string> names;
     for (const ColormapTable& table : all_tables()) names.push_back(table.name);
     return names;
   }();
-  return kNames;
+  return all;
 }
 
 const ColormapTable* find_colormap(std::string_view name) {

@@ -135,8 +135,8 @@ std::vector<Region> split_by_chunks(const Region& region, Extents chunk) {
 std::vector<Region> split_by_bytes(const Region& region, Extents chunk, DType dtype,
                                    std::int64_t bytes_max) {
   std::vector<std::int64_t> step(chunk.begin(), chunk.end());
-  std::int64_t bytes = static_cast<std::int64_t>(byte_size(dtype));
-  for (std::size_t axis = 0; axis < step.size(); ++axis) bytes = multiply(bytes, step[axis]);
+  auto bytes = static_cast<std::int64_t>(byte_size(dtype));
+  for (const std::int64_t extent : step) bytes = multiply(bytes, extent);
   for (std::size_t axis = step.size(); axis-- > 0;) {
     const std::int64_t first = floor_to(region.start[axis], chunk[axis]);
     const std::int64_t span = stop(region, axis) - first;

@@ -130,8 +130,9 @@ std::int64_t level_bitrate_bps(const EncoderSettings& settings) {
                                                  {522240, 8704, 50'000'000},
                                                  {589824, 22080, 135'000'000},
                                                  {983040, 36864, 240'000'000}}};
-  const double macroblocks = static_cast<double>((settings.size.width_px + 15) / 16) *
-                             static_cast<double>((settings.size.height_px + 15) / 16);
+  const int columns = (settings.size.width_px + 15) / 16;
+  const int rows = (settings.size.height_px + 15) / 16;
+  const double macroblocks = static_cast<double>(columns) * rows;
   for (const Level& level : kLevels) {
     if (macroblocks <= level.macroblocks && macroblocks * settings.fps() <= level.macroblocks_per_s)
       return level.bitrate_bps;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -53,7 +54,7 @@ Renderer::Renderer(std::unique_ptr<Drawer> drawer, Params params)
 Renderer::~Renderer() = default;
 
 void Renderer::submit(data::RenderPlanPtr plan) {
-  std::stop_source overtaken(std::nostopstate);
+  std::optional<std::stop_source> overtaken;
   {
     const std::lock_guard lock(mutex_);
     if (plan_ != nullptr && drawn_damage_ != damage_ && drawing_damage_ != damage_)
@@ -62,7 +63,7 @@ void Renderer::submit(data::RenderPlanPtr plan) {
     ++damage_;
     if (drawing_damage_ != 0 && stop_on_submit_) overtaken = stop_;
   }
-  if (overtaken.stop_possible()) overtaken.request_stop();
+  if (overtaken) overtaken->request_stop();
   std::vector<std::shared_ptr<Listener>> listeners;
   {
     const std::lock_guard lock(listeners_mutex_);
@@ -75,13 +76,13 @@ void Renderer::submit(data::RenderPlanPtr plan) {
 }
 
 void Renderer::interrupt() {
-  std::stop_source stop(std::nostopstate);
+  std::optional<std::stop_source> stop;
   {
     const std::lock_guard lock(mutex_);
     interrupted_ = true;
     if (drawing_damage_ != 0) stop = stop_;
   }
-  if (stop.stop_possible()) stop.request_stop();
+  if (stop) stop->request_stop();
   drawn_.notify_all();
 }
 

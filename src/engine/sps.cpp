@@ -114,7 +114,7 @@ Result<void> parse_size(BitReader& reader, SpsInfo& info) {
                 fmt::format("picture of {} x {} macroblocks", width_mbs, height_units));
   const bool subsampled_x = info.chroma_format == 1 || info.chroma_format == 2;
   const std::uint64_t unit_x = subsampled_x ? 2 : 1;
-  const std::uint64_t unit_y = (info.chroma_format == 1 ? 2U : 1U) * (frame_mbs_only ? 1U : 2U);
+  const std::uint64_t unit_y = (info.chroma_format == 1 ? 2ULL : 1ULL) * (frame_mbs_only ? 1 : 2);
   const std::uint64_t width = (width_mbs + 1ULL) * 16;
   const std::uint64_t height = (height_units + 1ULL) * 16 * (frame_mbs_only ? 1 : 2);
   const std::uint64_t crop_x = unit_x * (static_cast<std::uint64_t>(crop[0]) + crop[1]);

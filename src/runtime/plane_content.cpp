@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kTilesMax = 256;       // of the level in view
 constexpr std::size_t kCoarseTilesMax = 64;  // of any other
 constexpr std::size_t kPatchesMax = 512;
-constexpr std::int64_t kWholeLevelBytesMax = 64 * 1024 * 1024;
+constexpr std::int64_t kWholeLevelBytesMax = std::int64_t{64} << 20;
 constexpr std::size_t kWholeLevelSlabsMax = 1024;
 constexpr int kAheadPlanes = 3;
 
@@ -120,7 +120,7 @@ void PlaneContent::read_ahead(const PlaneQuery& query, const LevelTiles& level,
   const auto axis = static_cast<std::size_t>(query.scrub_axis);
   for (int ahead = 1; ahead <= kAheadPlanes; ++ahead) {
     LevelSlice slice = level.slice;
-    slice.index[axis] += ahead * query.scrub_step;
+    slice.index[axis] += std::int64_t{ahead} * query.scrub_step;
     if (slice.index[axis] < 0 || slice.index[axis] >= slice.data_shape[axis]) return;
     ask(query, tiles_of(query, slice, kTilesMax), 2, content);
   }

@@ -9,7 +9,7 @@
 namespace napari::runtime {
 namespace {
 
-constexpr std::int64_t kPartBytes = 4 * 1024 * 1024;
+constexpr std::int64_t kPartBytes = std::int64_t{4} << 20;
 
 // Voxel of the block where a part of the volume starts.
 std::int64_t first_voxel(const data::Region& part, const LevelSlice& slice,

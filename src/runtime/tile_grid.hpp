@@ -15,7 +15,7 @@ namespace napari::runtime {
 inline constexpr std::int64_t kTileEdge = 256;       // voxels; rounded up to whole chunks
 inline constexpr std::int64_t kChunkEdgeMax = 2048;  // larger chunks are read in parts of ...
 inline constexpr std::int64_t kPartEdge = 1024;      // ... this edge
-inline constexpr std::int64_t kSlabBytesMax = 8 * 1024 * 1024;
+inline constexpr std::int64_t kSlabBytesMax = std::int64_t{8} << 20;
 
 struct Tile {
   std::int64_t row{0}, column{0};  // position in the grid

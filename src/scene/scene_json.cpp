@@ -19,18 +19,19 @@ namespace {
 constexpr std::string_view kSourceKind = "ome-zarr";
 
 void write_thumbnail(JsonText& json, const Layer& layer) {
-  constexpr auto kBytes = static_cast<std::size_t>(kThumbnailEdge * kThumbnailEdge * 4);
+  constexpr std::size_t kBytes = std::size_t{4} * kThumbnailEdge * kThumbnailEdge;
   const std::vector<std::uint8_t> pixels =
       layer.thumbnail.size() == kBytes ? layer.thumbnail : blank_thumbnail();
   // Three decimals tell 8-bit values apart and keep the frame small.
   std::string text{"["};
+  std::size_t at = 0;
   for (int row = 0; row < kThumbnailEdge; ++row) {
     text += row == 0 ? "[" : ",[";
     for (int column = 0; column < kThumbnailEdge; ++column) {
-      const auto at = static_cast<std::size_t>((row * kThumbnailEdge + column) * 4);
       fmt::format_to(std::back_inserter(text), "{}[{:.3f},{:.3f},{:.3f},{:.3f}]",
                      column == 0 ? "" : ",", pixels[at] / 255.0, pixels[at + 1] / 255.0,
                      pixels[at + 2] / 255.0, pixels[at + 3] / 255.0);
+      at += 4;
     }
     text += ']';
   }

@@ -34,8 +34,8 @@ using Sum = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t
 // Of an integer sum of 2^n values, to the nearest, halves to even.
 template <typename T>
 T mean_of(Sum<T> sum, std::int64_t count) {
+  if (count == 0) return std::numeric_limits<T>::quiet_NaN();  // integers always have a voxel
   if constexpr (std::is_floating_point_v<T>) {
-    if (count == 0) return std::numeric_limits<T>::quiet_NaN();
     return static_cast<T>(sum / static_cast<double>(count));
   } else {
     std::int64_t quotient = sum / count;

@@ -162,7 +162,7 @@ std::string converting_command(const std::string& path) {
   return {};
 }
 
-gstx::Result<ImageSourcePtr> open_zarr_store(zarr::StorePtr store, const std::string& path) {
+gstx::Result<ImageSourcePtr> open_zarr_store(const zarr::StorePtr& store, const std::string& path) {
   GSTX_ASSIGN_OR_RETURN(const auto attributes, store->get(".zattrs", zarr::kJsonBytesMax, {}));
   if (attributes) {
     const std::string_view text(reinterpret_cast<const char*>(attributes->data()),

@@ -13,7 +13,7 @@ namespace napari::data {
 [[nodiscard]] gstx::Result<ImageSourcePtr> open_zarr(const std::string& path);
 
 // The same on any store; `name` is shown where the metadata gives none, `path` is what was opened.
-[[nodiscard]] gstx::Result<ImageSourcePtr> open_zarr_store(zarr::StorePtr store,
+[[nodiscard]] gstx::Result<ImageSourcePtr> open_zarr_store(const zarr::StorePtr& store,
                                                            const std::string& path);
 
 // The line that converts a file of a known foreign format, "" for any other path.

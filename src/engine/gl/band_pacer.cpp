@@ -11,6 +11,7 @@ namespace {
 constexpr double kBandNs = 5e6;
 constexpr std::int64_t kMeasurablePixels = 2048;  // below, a band's time says more about the driver
 constexpr int kTile = 8;                          // edge of a work group
+constexpr std::int64_t kTilePx = std::int64_t{kTile} * kTile;
 constexpr GLuint64 kHangNs = 20'000'000'000;
 
 std::int64_t now_ns() {
@@ -35,8 +36,8 @@ gstx::Result<void> BandPacer::run(const PixelRect& area, const std::stop_token& 
         GSTX_TRY(finish());
         return gstx::fail(gstx::ErrorCode::unavailable, "drawing was stopped");
       }
-      if (pending_px_ > 0 && pixels_left() < kTile * kTile) GSTX_TRY(finish());
-      const std::int64_t budget = std::max<std::int64_t>(pixels_left(), kTile * kTile);
+      if (pending_px_ > 0 && pixels_left() < kTilePx) GSTX_TRY(finish());
+      const std::int64_t budget = std::max<std::int64_t>(pixels_left(), kTilePx);
       int width = area.x + area.width - x;
       if (x == area.x && budget >= static_cast<std::int64_t>(width) * kTile) {
         const std::int64_t rows = budget / width / kTile * kTile;

@@ -30,7 +30,7 @@ gstx::Result<ColourTable> make_colour_table(const data::Transfer& transfer, data
     return gstx::fail(gstx::ErrorCode::invalid_argument,
                       fmt::format("colour map \"{}\" is not known", transfer.colormap));
   }
-  const float opacity = static_cast<float>(transfer.opacity);
+  const auto opacity = static_cast<float>(transfer.opacity);
   table.low = static_cast<float>(transfer.contrast_low);
   table.low_rest = static_cast<float>(static_cast<double>(table.low) - transfer.contrast_low);
   table.span = static_cast<float>(transfer.contrast_high - transfer.contrast_low);

@@ -55,7 +55,7 @@ gstx::Result<EGLContext> make_context(EGLDisplay display) {
   if (eglBindAPI(EGL_OPENGL_API) == EGL_FALSE) {
     return gstx::fail(ErrorCode::unsupported, "EGL has no desktop GL: " + egl_error_text());
   }
-  GSTX_ASSIGN_OR_RETURN(const EGLConfig config, choose_config(display));
+  GSTX_ASSIGN_OR_RETURN(EGLConfig config, choose_config(display));
   // Some drivers give exactly what is asked for, so the best is asked for first.
   constexpr EGLint kMinors[] = {6, 5, 4, 3};
   for (const EGLint minor : kMinors) {
@@ -66,7 +66,7 @@ gstx::Result<EGLContext> make_context(EGLDisplay display) {
                                  EGL_CONTEXT_OPENGL_PROFILE_MASK,
                                  EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT,
                                  EGL_NONE};
-    const EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
+    EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
     if (context != EGL_NO_CONTEXT) return context;
   }
   return gstx::fail(ErrorCode::unsupported,

@@ -27,7 +27,7 @@ class GlDrawer final : public Drawer {
 
   [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const DrawTarget& target,
                                         std::stop_token stop) override {
-    const CpuTarget& pixels = std::get<CpuTarget>(target);
+    const auto& pixels = std::get<CpuTarget>(target);
     GSTX_TRY(check_plan(plan));
     GSTX_TRY(check_target(pixels));
     gstx::Result<void> result;

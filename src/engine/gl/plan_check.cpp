@@ -127,7 +127,7 @@ gstx::Result<void> check_plan(const data::RenderPlan& plan) {
 gstx::Result<void> check_target(const CpuTarget& target) {
   GSTX_TRY(check_size(target.size, "target"));
   const std::size_t row_bytes = static_cast<std::size_t>(target.size.width_px) * 4;
-  const std::size_t rows = static_cast<std::size_t>(target.size.height_px);
+  const auto rows = static_cast<std::size_t>(target.size.height_px);
   if (target.stride_bytes < row_bytes ||
       target.rgba.size() < target.stride_bytes * (rows - 1) + row_bytes) {
     return wrong(fmt::format("{} bytes with a stride of {} cannot hold {} x {} RGBA pixels",

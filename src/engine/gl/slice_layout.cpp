@@ -7,7 +7,7 @@ namespace napari::engine {
 namespace {
 
 AxisSample sample_at(double u, std::int64_t length, data::Interpolation interpolation) {
-  const double last = static_cast<double>(length - 1);
+  const auto last = static_cast<double>(length - 1);
   if (interpolation == data::Interpolation::nearest) {
     const auto index = static_cast<std::int32_t>(std::clamp(std::floor(u + 0.5), 0.0, last));
     return {index, index, 0.0F};

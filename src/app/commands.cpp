@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "app/options.hpp"
-#include "data/zarr/describe.hpp"
 #include "data/nifti/convert.hpp"
+#include "data/zarr/describe.hpp"
 #include "data/zarr/zarr_source.hpp"
 #include "runtime/interface.hpp"
 

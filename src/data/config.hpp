@@ -11,7 +11,7 @@
 namespace napari::data {
 
 struct ServeConfig {
-  std::string data;                      // what to open at start; empty: idle
+  std::string data;  // what to open at start; empty: idle
   std::string host{"127.0.0.1"};
   std::optional<int> port;               // nullopt: 8080 or the next free one; 0: any free one
   bool napari{false};                    // also listen where the napari desktop client expects it
@@ -23,26 +23,30 @@ struct ServeConfig {
   int device{0};                         // GPU ordinal, 0..63
   std::string encoder{"auto"};           // auto | x264 | openh264 | nvenc
   std::int64_t bitrate_bps{12'000'000};  // 100k..200M
-  std::string data_root;                 // empty: the parent folder of `data`, else the working directory
-  std::string token;                     // empty: generated
+  // empty: the parent folder of `data`, else the working directory
+  std::string data_root;
+  std::string token;  // empty: generated
   bool no_token{false};
-  std::string tls_cert, tls_key;         // PEM files
+  std::string tls_cert, tls_key;  // PEM files
   bool insecure{false};
-  std::int64_t memory_budget_bytes{0};   // 0: memory_budget_percent of RAM
-  double memory_budget_percent{25};      // 1..90; used where memory_budget_bytes is 0
-  double heartbeat_s{15};                // 0.05..3600
-  int ndisplay{2};                       // 2 or 3
+  std::int64_t memory_budget_bytes{0};  // 0: memory_budget_percent of RAM
+  double memory_budget_percent{25};     // 1..90; used where memory_budget_bytes is 0
+  double heartbeat_s{15};               // 0.05..3600
+  int ndisplay{2};                      // 2 or 3
   bool frame_id{false};
-  std::string log_level{"info"};         // error | warning | info | debug
-  std::string log_format{"text"};        // text | json
+  std::string log_level{"info"};   // error | warning | info | debug
+  std::string log_format{"text"};  // text | json
 };
 
 // Bounds that are not options. Each has a counter where something can be dropped.
-inline constexpr std::size_t kMessageBytesMax = 1 << 20;       // an inbound WebSocket message
-inline constexpr std::size_t kCameraCommandsMax = 1024;        // waiting for the render thread, after merging
+inline constexpr std::size_t kMessageBytesMax = 1 << 20;  // an inbound WebSocket message
+// waiting for the render thread, after merging
+inline constexpr std::size_t kCameraCommandsMax = 1024;
 inline constexpr int kSettleFramesMax = 8;
-inline constexpr int kClientFramesMax = 4;                     // unsent frames a pixel client may have queued
-inline constexpr std::size_t kClientBytesMax = 8 << 20;        // unsent bytes, state or pixels, before a client is resynced or closed
+// unsent frames a pixel client may have queued
+inline constexpr int kClientFramesMax = 4;
+// unsent bytes, state or pixels, before a client is resynced or closed
+inline constexpr std::size_t kClientBytesMax = 8 << 20;
 inline constexpr int kSessionsMax = 256;
 inline constexpr int kSubscribersMax = 256;
 

@@ -24,13 +24,13 @@ struct Axis {
 };
 
 struct Level {
-  std::string path;                  // inside the group; empty for a single array
-  std::vector<std::int64_t> shape;   // one entry an axis
-  std::vector<std::int64_t> chunk;   // one entry an axis
-  std::vector<double> scale;         // world = scale * index + translation
+  std::string path;                 // inside the group; empty for a single array
+  std::vector<std::int64_t> shape;  // one entry an axis
+  std::vector<std::int64_t> chunk;  // one entry an axis
+  std::vector<double> scale;        // world = scale * index + translation
   std::vector<double> translation;
   DType dtype{DType::u8};
-  std::string codec;                 // for people: "blosc(lz4, shuffle)"
+  std::string codec;  // for people: "blosc(lz4, shuffle)"
 };
 
 // What the data set's author wrote about a channel (OME `omero`). Data values, native.
@@ -42,11 +42,12 @@ struct ChannelInfo {
 
 struct ImageInfo {
   std::string name;
-  std::string path;      // what was opened
-  std::string format;    // "OME-Zarr 0.4"
+  std::string path;    // what was opened
+  std::string format;  // "OME-Zarr 0.4"
   std::vector<Axis> axes;
   std::vector<Level> levels;  // [0] is the finest; never empty
-  std::vector<ChannelInfo> channels;  // empty: nothing stated; else one a channel (or one for an image without that axis)
+  // empty: nothing stated; else one a channel (or one for an image without that axis)
+  std::vector<ChannelInfo> channels;
 };
 
 class ImageSource {

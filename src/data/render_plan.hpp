@@ -21,7 +21,8 @@ struct VoxelBlock {
   std::uint64_t id{0};
   DType dtype{DType::u8};
   std::array<std::int64_t, 3> shape{1, 1, 1};  // z, y, x (z = 1 for a plane)
-  std::shared_ptr<const std::byte> voxels;     // shape[0]*shape[1]*shape[2]*byte_size(dtype) bytes, tight
+  // shape[0]*shape[1]*shape[2]*byte_size(dtype) bytes, tight
+  std::shared_ptr<const std::byte> voxels;
 };
 using VoxelBlockPtr = std::shared_ptr<const VoxelBlock>;
 
@@ -48,9 +49,9 @@ struct Transfer {
 // A rectangle of one plane at one level, 2-D. Patches are drawn in order, later over earlier (coarse first).
 // world_x = origin[0] + spacing[0] * column_index, world_y = origin[1] + spacing[1] * row_index (centre of a pixel).
 struct PlanePatch {
-  VoxelBlockPtr block;         // shape[0] == 1
-  Vec2 origin{0, 0};           // world (x, y) of the centre of pixel (0, 0) of the block
-  Vec2 spacing{1, 1};          // world units per pixel, > 0
+  VoxelBlockPtr block;  // shape[0] == 1
+  Vec2 origin{0, 0};    // world (x, y) of the centre of pixel (0, 0) of the block
+  Vec2 spacing{1, 1};   // world units per pixel, > 0
   // Pixels of the block that this patch may paint, half-open [x0, x1) x [y0, y1); the rest is margin for interpolation. A canvas
   // pixel is painted where its world point falls into the area covered by these pixels (edges at index -0.5 and +0.5).
   // Linear interpolation clamps at the block's edges.
@@ -61,13 +62,13 @@ struct PlanePatch {
 struct VolumeBlock {
   VoxelBlockPtr block;
   std::shared_ptr<const BrickMaxima> bricks;  // null: nothing is skipped
-  Vec3 origin{0, 0, 0};   // world (z, y, x) of the centre of voxel (0, 0, 0)
-  Vec3 spacing{1, 1, 1};  // world units per voxel (z, y, x), > 0
+  Vec3 origin{0, 0, 0};                       // world (z, y, x) of the centre of voxel (0, 0, 0)
+  Vec3 spacing{1, 1, 1};                      // world units per voxel (z, y, x), > 0
 };
 
 struct PlanLayer {
-  std::vector<PlanePatch> patches;     // 2-D
-  std::optional<VolumeBlock> volume;   // 3-D
+  std::vector<PlanePatch> patches;    // 2-D
+  std::optional<VolumeBlock> volume;  // 3-D
   Transfer transfer;
   Interpolation interpolation{Interpolation::linear};
 };
@@ -95,13 +96,14 @@ struct VolumeView {
 
 struct RenderPlan {
   std::uint64_t scene_version{0};
-  CanvasSize canvas;      // what is encoded
-  double draw_scale{1};   // drawn size = ceil(canvas * draw_scale) made even; < 1 while moving, 1 when still
+  CanvasSize canvas;  // what is encoded
+  // drawn size = ceil(canvas * draw_scale) made even; < 1 while moving, 1 when still
+  double draw_scale{1};
   int ndisplay{2};
   std::vector<PlanLayer> layers;  // back to front; empty: black
   PlaneView plane;
   VolumeView volume;
-  bool still{false};      // nothing is moving and nothing is missing: the tier may settle
+  bool still{false};  // nothing is moving and nothing is missing: the tier may settle
 };
 using RenderPlanPtr = std::shared_ptr<const RenderPlan>;
 

@@ -17,13 +17,17 @@ enum class DType : std::uint8_t { u8, u16, u32, i8, i16, i32, f32, f64 };
 [[nodiscard]] constexpr std::size_t byte_size(DType dtype) {
   switch (dtype) {
     case DType::u8:
-    case DType::i8: return 1;
+    case DType::i8:
+      return 1;
     case DType::u16:
-    case DType::i16: return 2;
+    case DType::i16:
+      return 2;
     case DType::u32:
     case DType::i32:
-    case DType::f32: return 4;
-    case DType::f64: return 8;
+    case DType::f32:
+      return 4;
+    case DType::f64:
+      return 8;
   }
   return 0;
 }

@@ -42,24 +42,26 @@ struct ElementSpec {
 };
 
 struct PipelineStats {
-  std::uint64_t frames_drawn{0};    // pictures pushed by the source
+  std::uint64_t frames_drawn{0};  // pictures pushed by the source
   std::uint64_t frames_encoded{0};
   std::uint64_t keyframes{0};
   std::uint64_t bytes_encoded{0};
   double encode_ms_p50{0};
   double draw_ms_p50{0};
-  double fps{0};                    // over the last second
+  double fps{0};  // over the last second
   double bitrate_bps{0};
-  std::string encoder;              // factory name; empty until chosen
-  std::string encoder_report;       // every candidate passed over, with its reason
+  std::string encoder;         // factory name; empty until chosen
+  std::string encoder_report;  // every candidate passed over, with its reason
 };
 
 struct PipelineEvents {
-  std::function<void(data::EncodedFramePtr)> on_access_unit;   // [stream]
-  std::function<void(const data::StreamConfig&)> on_config;    // [stream] before the first frame that needs it
-  std::function<void(const data::FrameInfo&)> on_drawn;        // [stream] a new picture was drawn (not a repeat)
-  std::function<void(const gstx::Error&)> on_warning;          // [bus thread] degraded, goes on
-  std::function<void(const gstx::Error&)> on_error;            // [bus thread] the pipeline stopped
+  std::function<void(data::EncodedFramePtr)> on_access_unit;  // [stream]
+  // [stream] before the first frame that needs it
+  std::function<void(const data::StreamConfig&)> on_config;
+  // [stream] a new picture was drawn (not a repeat)
+  std::function<void(const data::FrameInfo&)> on_drawn;
+  std::function<void(const gstx::Error&)> on_warning;  // [bus thread] degraded, goes on
+  std::function<void(const gstx::Error&)> on_error;    // [bus thread] the pipeline stopped
 };
 
 class Pipeline {
@@ -69,8 +71,9 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
   virtual ~Pipeline() = default;  // stops
 
-  [[nodiscard]] virtual gstx::Result<void> start() = 0;  // returns once the state change is under way
-  virtual void stop() = 0;                               // blocks until no callback runs any more
+  // returns once the state change is under way
+  [[nodiscard]] virtual gstx::Result<void> start() = 0;
+  virtual void stop() = 0;  // blocks until no callback runs any more
   [[nodiscard]] virtual gstx::Result<void> set(std::string_view element, std::string_view property,
                                                const PropertyValue& value) = 0;
   virtual void request_keyframe() = 0;  // coalesces; a still scene repaints

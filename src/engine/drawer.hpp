@@ -32,8 +32,8 @@ class Drawer {
 
   // Fills the whole target. The target may be smaller than plan.canvas (draw_scale): pixel (i, j) then samples canvas
   // coordinates ((i + 0.5) * canvas.width / size.width, …). A requested stop ends it early with `unavailable`.
-  [[nodiscard]] virtual gstx::Result<void> draw(const data::RenderPlan& plan, const DrawTarget& target,
-                                                std::stop_token stop) = 0;
+  [[nodiscard]] virtual gstx::Result<void> draw(const data::RenderPlan& plan,
+                                                const DrawTarget& target, std::stop_token stop) = 0;
 
   // Empty-space skipping never changes a bit of the picture; off only for tests and benchmarks.
   virtual void set_skipping(bool enabled) = 0;

@@ -7,7 +7,9 @@ void post(GstElement* element, const Error& error, GstMessageType type) {
   GQuark domain = GST_LIBRARY_ERROR;
   int code = GST_LIBRARY_ERROR_FAILED;
   switch (error.code) {
-    case ErrorCode::invalid_argument: code = GST_LIBRARY_ERROR_SETTINGS; break;
+    case ErrorCode::invalid_argument:
+      code = GST_LIBRARY_ERROR_SETTINGS;
+      break;
     case ErrorCode::not_found:
       domain = GST_RESOURCE_ERROR;
       code = GST_RESOURCE_ERROR_NOT_FOUND;
@@ -21,7 +23,8 @@ void post(GstElement* element, const Error& error, GstMessageType type) {
       code = GST_STREAM_ERROR_NOT_IMPLEMENTED;
       break;
     case ErrorCode::failed_precondition:
-    case ErrorCode::internal: break;
+    case ErrorCode::internal:
+      break;
   }
   gst_element_message_full(element, type, domain, code, g_strdup(error.message.c_str()), nullptr,
                            __FILE__, static_cast<const char*>(__func__), __LINE__);
@@ -29,7 +32,9 @@ void post(GstElement* element, const Error& error, GstMessageType type) {
 
 }  // namespace
 
-void post_error(GstElement* element, const Error& error) { post(element, error, GST_MESSAGE_ERROR); }
+void post_error(GstElement* element, const Error& error) {
+  post(element, error, GST_MESSAGE_ERROR);
+}
 
 void post_warning(GstElement* element, const Error& error) {
   post(element, error, GST_MESSAGE_WARNING);

@@ -45,16 +45,16 @@ using Result = tl::expected<T, Error>;
 #define GSTX_CONCAT(a, b) GSTX_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` (a Result) from the enclosing function, if it holds one.
-#define GSTX_TRY(expression)                                             \
-  do {                                                                   \
-    if (auto gstx_result = (expression); !gstx_result)                   \
-      return tl::make_unexpected(std::move(gstx_result).error());        \
+#define GSTX_TRY(expression)                                      \
+  do {                                                            \
+    if (auto gstx_result = (expression); !gstx_result)            \
+      return tl::make_unexpected(std::move(gstx_result).error()); \
   } while (false)
 
 // `GSTX_ASSIGN_OR_RETURN(auto x, make_x());` declares x or returns the error.
 #define GSTX_ASSIGN_OR_RETURN(declaration, expression) \
   GSTX_ASSIGN_OR_RETURN_INNER(GSTX_CONCAT(gstx_result_, __LINE__), declaration, expression)
-#define GSTX_ASSIGN_OR_RETURN_INNER(name, declaration, expression)             \
-  auto name = (expression);                                                    \
-  if (!name) return tl::make_unexpected(std::move(name).error());              \
+#define GSTX_ASSIGN_OR_RETURN_INNER(name, declaration, expression) \
+  auto name = (expression);                                        \
+  if (!name) return tl::make_unexpected(std::move(name).error());  \
   declaration = std::move(*name)

@@ -100,7 +100,9 @@ class ContextThread {
   // [any but this thread] Blocks until `task` has run. Never with a lock held, never from main while serving.
   void run_sync(const TaskQueue::Task& task);
   [[nodiscard]] GMainContext* context() const { return context_; }
-  [[nodiscard]] const ThreadRole& role() const GSTX_ATTRIBUTE(lock_returned(role_)) { return role_; }
+  [[nodiscard]] const ThreadRole& role() const GSTX_ATTRIBUTE(lock_returned(role_)) {
+    return role_;
+  }
 
  private:
   GMainContext* context_;

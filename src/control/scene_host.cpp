@@ -99,8 +99,7 @@ void SceneHost::mirror_pose(const scene::CameraPose& pose) {
 
 void SceneHost::mirror_thumbnail(std::vector<std::uint8_t> pixels) {
   const auto& ids = state().get(keys::kLayerIds);
-  constexpr auto kBytes =
-      static_cast<std::size_t>(scene::kThumbnailEdge * scene::kThumbnailEdge * 4);
+  constexpr auto kBytes = std::size_t{4} * scene::kThumbnailEdge * scene::kThumbnailEdge;
   if (ids.empty() || pixels.size() != kBytes) return;
   Transaction transaction(TransactionKind::mirror);
   transaction.set(keys::layer<keys::Bytes>(ids.front(), "thumbnail"), std::move(pixels));

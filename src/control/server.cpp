@@ -142,6 +142,7 @@ gstx::Result<void> Server::start(Listener& listener, const std::string& host, in
   listener.guard.secure = (options & SOUP_SERVER_LISTEN_HTTPS) != 0;
   if (listener.role == Role::pages) listener.guard.token = token_;
   listener.guard.cookie_name = fmt::format("napari_cuda_{}", listener.port);
+  watch_.watch(soup.get());
   soup_server_add_early_handler(
       soup.get(), nullptr,
       [](SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,

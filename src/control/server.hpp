@@ -10,6 +10,7 @@
 #include <libsoup/soup.h>
 
 #include "control/http_guard.hpp"
+#include "control/request_watch.hpp"
 #include "control/service.hpp"
 #include "data/config.hpp"
 #include "gstx/ref.hpp"
@@ -81,6 +82,7 @@ class Server {
   ServiceReport& counters_;
   std::string token_;
   std::map<std::string, PageEntry> pages_by_path_;
+  RequestWatch watch_;
   Listener pages_, state_, pixels_;
 };
 

@@ -9,6 +9,7 @@ namespace napari::control {
 namespace {
 
 constexpr unsigned kCloseSeconds = 1;
+constexpr std::size_t kPortionBytes = 16 << 10;  // some milliseconds of the main loop
 constexpr int kKeepaliveSeconds = 20;
 // Little may wait in the kernel, where it would be stale and could not be dropped.
 constexpr int kKernelUnsentBytes = 128 << 10;
@@ -32,7 +33,10 @@ WebSocket::WebSocket(SoupServerMessage* message, std::size_t incoming_bytes_max)
   if (socket_) tune(socket_.get());
   GUri* uri = soup_server_message_get_uri(message);
   const auto base = gstx::Ref<GIOStream>::adopt(soup_server_message_steal_connection(message));
-  stream_ = make_counting_stream(base.get());
+  const bool tls = std::string_view(g_uri_get_scheme(uri)) == "https";
+  stream_ = make_counting_stream(base.get(), tls ? 0 : kPortionBytes);
+  unfinished_bytes_max_ = 2 * incoming_bytes_max;
+  allow_reading(stream_.get(), unfinished_bytes_max_);
   connection_ = gstx::Ref<SoupWebsocketConnection>::adopt(soup_websocket_connection_new(
       stream_.get(), uri, SOUP_WEBSOCKET_CONNECTION_SERVER, nullptr, nullptr, nullptr));
   soup_websocket_connection_set_max_incoming_payload_size(connection_.get(), incoming_bytes_max);
@@ -40,7 +44,9 @@ WebSocket::WebSocket(SoupServerMessage* message, std::size_t incoming_bytes_max)
   g_signal_connect(
       connection_.get(), "message",
       G_CALLBACK(+[](SoupWebsocketConnection*, gint, GBytes* bytes, gpointer self) noexcept {
-        const auto& events = static_cast<WebSocket*>(self)->events_;
+        auto* socket = static_cast<WebSocket*>(self);
+        allow_reading(socket->stream_.get(), socket->unfinished_bytes_max_);
+        const auto& events = socket->events_;
         if (!events.on_message) return;
         gsize size = 0;
         const auto* data = static_cast<const char*>(g_bytes_get_data(bytes, &size));

@@ -25,7 +25,8 @@ namespace napari::control {
 
 inline constexpr unsigned kCloseNormal = 1000;
 inline constexpr unsigned kClosePolicy = 1008;
-inline constexpr unsigned kCloseServerError = 1011;  // also at shutdown: libsoup does not let 1012 out
+inline constexpr unsigned kCloseServerError =
+    1011;  // also at shutdown: libsoup does not let 1012 out
 
 class WebSocket {
  public:
@@ -34,7 +35,8 @@ class WebSocket {
     std::function<void()> on_closed;  // once, last; the socket may be destroyed in it
   };
 
-  // Takes over an upgraded connection. `incoming_bytes_max` bounds one message; a longer one closes with 1009.
+  // Takes over an upgraded connection. `incoming_bytes_max` bounds one frame; a longer one, or twice as
+  // much without a whole message, ends the connection.
   WebSocket(SoupServerMessage* message, std::size_t incoming_bytes_max);
   ~WebSocket();
   WebSocket(const WebSocket&) = delete;
@@ -63,6 +65,7 @@ class WebSocket {
   gstx::UniqueSource close_timer_;
   Events events_;
   std::uint64_t queued_bytes_{0};
+  std::size_t unfinished_bytes_max_{0};  // read without a message coming of it
 };
 
 }  // namespace napari::control

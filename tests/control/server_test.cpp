@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "control/http_guard.hpp"
+#include "control/request_watch.hpp"
 #include "control/service_fixture.hpp"
 
 namespace napari::control::testing {
@@ -204,6 +205,77 @@ TEST_F(ServerTest, BeyondLoopbackNeedsTlsOrASay) {
   const auto listening = service.listen();
   ASSERT_FALSE(listening);
   EXPECT_NE(listening.error().message.find("--insecure"), std::string::npos);
+}
+
+TEST_F(ServerTest, TwoOriginsAreNotNone) {
+  start([](auto& config) { config.state_port = -1; });
+  RawSocket socket(service_->state_port());
+  socket.write(
+      "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil\r\nOrigin: http://evil\r\n"
+      "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  EXPECT_TRUE(socket.wait_for("HTTP/1.1 403"));
+}
+
+TEST_F(ServerTest, OneClientTooManyIsTold) {
+  start();
+  std::vector<std::unique_ptr<RawSocket>> viewers;
+  for (int i = 0; i < data::kSessionsMax; ++i) {
+    viewers.push_back(std::make_unique<RawSocket>(service_->port()));
+    viewers.back()->upgrade("/ws/pixels?token=secret");
+    ASSERT_TRUE(viewers.back()->wait_for("HTTP/1.1 101")) << i;
+  }
+  RawSocket late(service_->port());
+  late.upgrade("/ws/pixels?token=secret");
+  EXPECT_TRUE(late.wait_for("HTTP/1.1 503"));
+  EXPECT_TRUE(late.wait_for("256 clients"));
+  EXPECT_EQ(service_->report().pixel_clients_now, data::kSessionsMax);
+  viewers.pop_back();
+  EXPECT_TRUE(run_until([&] { return service_->report().pixel_clients_now < data::kSessionsMax; }));
+  RawSocket next(service_->port());
+  next.upgrade("/ws/pixels?token=secret");
+  EXPECT_TRUE(next.wait_for("HTTP/1.1 101")) << "there is room again";
+}
+
+TEST_F(ServerTest, ConnectionsThatOnlyWaitAreBounded) {
+  start_with_pages();
+  std::vector<std::unique_ptr<RawSocket>> idle;
+  for (std::size_t i = 0; i < kRequestsWaitingMax + 5; ++i) {
+    idle.push_back(std::make_unique<RawSocket>(service_->port()));
+    // Accepted one by one: the kernel's queue is short.
+    if (i % 8 == 7) (void)run_until([] { return g_main_context_pending(nullptr) == FALSE; }, 1);
+  }
+  EXPECT_TRUE(run_until([&] {
+    idle.back()->read();
+    return idle.back()->ended();
+  }));
+  idle.front()->read();
+  EXPECT_FALSE(idle.front()->ended());
+  idle.resize(idle.size() - 100);
+  EXPECT_TRUE(run_until([&] { return http_get(http_url("/healthz")).status == 200; }));
+}
+
+TEST_F(ServerTest, AMessageThatNeverEndsIsCut) {
+  start();
+  RawSocket socket(service_->port());
+  socket.upgrade("/ws/pixels?token=secret");
+  ASSERT_TRUE(socket.wait_for("HTTP/1.1 101"));
+  constexpr std::size_t kPayload = 8192;
+  std::string frame = {'\x00', '\xFE', static_cast<char>(kPayload >> 8),
+                       static_cast<char>(kPayload & 0xFF)};
+  frame += std::string(4 + kPayload, '\0');
+  socket.write(std::string("\x01\x80\0\0\0\0", 6));  // the first of many fragments
+  std::size_t sent = 0;
+  EXPECT_TRUE(run_until([&] {
+    socket.read();
+    if (sent < 4 * data::kMessageBytesMax && !socket.ended()) {
+      socket.write(frame);
+      sent += frame.size();
+    }
+    return socket.ended();
+  }));
+  EXPECT_GT(sent, data::kMessageBytesMax);
+  EXPECT_TRUE(run_until([&] { return service_->report().pixel_clients_now == 0; }));
 }
 
 TEST_F(ServerTest, ABodyIsNotCollected) {

@@ -7,11 +7,14 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
+import urllib.request
 
 import websockets
 
@@ -177,6 +180,84 @@ class Running(unittest.TestCase):
             await viewer.close()
         asyncio.run(body())
 
+    def upgraded(self, path: str) -> socket.socket:
+        raw = socket.create_connection(("127.0.0.1", self.server.port), 30)
+        raw.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                     f"Authorization: Bearer {self.server.token}\r\n\r\n").encode())
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += raw.recv(1)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 101"), answer)
+        return raw
+
+    def flood(self, frame: bytes, first: bytes = b"") -> tuple[int, float, int]:
+        """Sends frames for 3 s: how many bytes went out, the slowest answer another client got meanwhile, and the growth."""
+        raw = self.upgraded("/ws/pixels")
+        raw.settimeout(0.2)
+        before, sent, slowest = self.server.rss_bytes(), 0, 0.0
+        blob = frame * max(1, (256 << 10) // len(frame))
+        stop = threading.Event()
+
+        def send():
+            nonlocal sent
+            try:
+                raw.sendall(first)
+                while not stop.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        sent += raw.send(blob)
+            except OSError:
+                pass
+        thread = threading.Thread(target=send)
+        thread.start()
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            start = time.monotonic()
+            self.assertEqual(self.server.get("/healthz", {})[0], 200)
+            slowest = max(slowest, time.monotonic() - start)
+        stop.set()
+        thread.join()
+        growth = self.server.rss_bytes() - before
+        raw.close()
+        return sent, slowest, growth
+
+    def test_a_flood_neither_fills_the_memory_nor_keeps_others_waiting(self):
+        mask = b"\0\0\0\0"
+        for name, frame, first in (("fragments", b"\x00\xfe" + (60000).to_bytes(2, "big") + mask + b"x" * 60000, b"\x01\x80" + mask),
+                                   ("pings", b"\x89\xfd" + mask + b"x" * 125, b""),
+                                   ("messages", b"\x81\x82" + mask + b"{}", b"")):
+            with self.subTest(flood=name):
+                sent, slowest, growth = self.flood(frame, first)
+                print(f"evidence A1.2 flood of {name}: {sent >> 20} MiB taken, others answered within {slowest * 1e3:.0f} ms, "
+                      f"{growth >> 20} MiB growth", file=sys.stderr)
+                self.assertLess(growth, 64 << 20)  # an encoder starts, too
+                self.assertLess(slowest, 1.0)
+
+    def test_an_idle_socket_is_pinged(self):
+        raw = self.upgraded("/ws/pixels")
+        found, start = b"", time.monotonic()
+        raw.settimeout(1)
+        while b"\x89" not in self.control_opcodes(found) and time.monotonic() - start < 24:
+            with contextlib.suppress(TimeoutError):
+                found += raw.recv(1 << 20)
+        raw.close()
+        self.assertIn(b"\x89", self.control_opcodes(found))
+        self.assertGreater(time.monotonic() - start, 15)
+
+    @staticmethod
+    def control_opcodes(stream: bytes) -> bytes:
+        """The first bytes of all whole frames."""
+        opcodes, at = bytearray(), 0
+        while at + 2 <= len(stream):
+            size, head = stream[at + 1], 2
+            if size == 126:
+                size, head = int.from_bytes(stream[at + 2:at + 4], "big"), 4
+            elif size == 127:
+                size, head = int.from_bytes(stream[at + 2:at + 10], "big"), 10
+            opcodes.append(stream[at])
+            at += head + size
+        return bytes(opcodes)
+
     def test_clients_that_vanish_leave_nothing_behind(self):
         async def body():
             for _ in range(20):
@@ -213,6 +294,38 @@ class Running(unittest.TestCase):
         asyncio.run(body())
         self.assertIsNone(self.server.process.poll())
         self.assertIn("/0/", "".join(self.server.stderr_lines), "the corrupt chunk's file is named")
+
+
+class Tls(unittest.TestCase):
+    def test_https_and_wss(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = f"{folder}/cert.pem", f"{folder}/key.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                            "-out", files[0], "-keyout", files[1], "-days", "2", "-subj", "/CN=localhost",
+                            "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+            context = ssl.create_default_context(cafile=files[0])
+            with Server(DEMO, "--width", 640, "--height", 480, "--tls-cert", files[0], "--tls-key", files[1]) as server:
+                self.assertTrue(server.url.startswith("https://"), server.url)
+                with urllib.request.urlopen(f"https://localhost:{server.port}/?token={server.token}", context=context,
+                                            timeout=10) as page:
+                    self.assertEqual(page.status, 200)
+                    self.assertIn("Secure", page.headers["Set-Cookie"])
+
+                async def body():
+                    async def connect(channel):
+                        return await websockets.connect(f"wss://localhost:{server.port}/ws/{channel}", ssl=context, max_size=None,
+                                                        extra_headers=server.headers)
+                    state = StateClient(await connect("state"))
+                    await state.hello()
+                    await state.baseline()
+                    await state.socket.send("x" * 900_000)  # many TLS records at once; junk
+                    self.assertEqual((await state.intent("dims", "z", "index", 9))["applied_value"], 9)
+                    viewer = PixelClient(await connect("pixels"), True, 1)
+                    await viewer.wait(lambda f: f.keyframe)
+                    self.assertEqual(viewer.errors, [])
+                    await viewer.close()
+                    await state.close()
+                asyncio.run(body())
 
 
 class Stopping(unittest.TestCase):

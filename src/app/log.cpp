@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <glib.h>
 
+#include "gstx/unique.hpp"
+
 namespace napari::app {
 namespace {
 
@@ -23,7 +25,11 @@ const char* level_name(GLogLevelFlags level) {
   return "debug";
 }
 
-std::string json_escaped(std::string_view text) {
+// A file's name may hold bytes that are no UTF-8.
+std::string json_escaped(std::string_view given) {
+  const gstx::UniqueString text_utf8(
+      g_utf8_make_valid(given.data(), static_cast<gssize>(given.size())));
+  const std::string_view text = text_utf8.get();
   std::string result;
   for (const char c : text) {
     if (c == '"' || c == '\\') {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <glib-unix.h>
 #include <glib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/log.hpp"
@@ -149,10 +150,19 @@ int ServerApp::run() {
   return status_;
 }
 
+// Clients and chunk files share the descriptors; the usual soft limit of 1024 is for programs that use select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int serve(data::ServeConfig config) {
   install_log_writer(config);
+  raise_descriptor_limit();
   if (!control::is_loopback(config.host) && config.tls_cert.empty() && !config.insecure) {
     fmt::print(stderr,
                "napari-cuda-server: --host {} is reachable from other machines: add --tls-cert and "

@@ -205,7 +205,9 @@ void Commands::load(const JsonView& kwargs, Reply reply) {
                      reply(*problem);
                    } else {
                      const std::filesystem::path folder(*found.folder);
-                     open((folder / found.datasets.front()).lexically_normal().string(), reply);
+                     const std::string& name = found.datasets.front();
+                     // Without the slash that "folder/." would end in: it may be a file.
+                     open(name == "." ? folder.string() : (folder / name).string(), reply);
                    }
                  });
 }

@@ -8,8 +8,8 @@
 namespace napari::runtime {
 namespace {
 
-constexpr std::int64_t kIdrIntervalMs =
-    2000;  // the napari client drops its backlog silently and waits for the next
+// The napari client drops its backlog silently and waits for the next: never more than 2 s, a late frame included.
+constexpr std::int64_t kIdrIntervalMs = 1900;
 
 std::string raw_caps(const std::string& fields, int fps) {
   return fmt::format("video/x-raw,{},framerate={}/1", fields, fps);

@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CASES = {
     "A1.1": [r"browser", r"web", r"ome_zarr"],
     "A1.2": [r"every_row_of_section_5", r"frames_flow_decode", r"settles_then_is_silent", r"junk_and_wrong_versions",
-             r"second_viewer_costs_one_idr", r"wrong_hello", r"commands", r"heartbeats", r"bad_input"],
+             r"second_viewer_costs_one_idr", r"wrong_hello", r"commands", r"heartbeats", r"bad_input", r"NapariTier"],
     "A1.3": [r"pipelines-doc", r"EosAlone", r"EosWith", r"JoinWhileStill", r"Consumer\w*Errors", r"Consumer\w*Blocks",
              r"Consumer\w*Unlinks", r"Consumer\w*Fills", r"EncoderKilled", r"Credit", r"Meta", r"NullWhileBlocked",
              r"(StartStop100|HundredStarts)", r"Openh264"],

@@ -149,7 +149,7 @@ std::uint32_t* PlanePass::pixels(int row) const {
 // Values of the patch's columns of target row y.
 void PlanePass::fill_row(const Patch& patch, int y, Scratch& scratch, float* values) const {
   const data::VoxelBlock& block = *patch.source->block;
-  const double last = static_cast<double>(block.shape[1] - 1);
+  const auto last = static_cast<double>(block.shape[1] - 1);
   const double v = block_row(*patch.source, y);
   const double tap = std::clamp(patch.linear ? v : std::floor(v + 0.5), 0.0, last);
   const auto row = static_cast<std::int64_t>(tap);
@@ -196,7 +196,8 @@ void PlanePass::draw_single(int first_row, int end_row, Scratch& scratch) const 
 
 // A layer's patches first make one row of values, since a finer patch replaces a coarser one instead of covering it.
 void PlanePass::draw_layers(int first_row, int end_row, Scratch& scratch) const {
-  const std::size_t stride = static_cast<std::size_t>(target_.size.width_px) + 2 * kRowPadding;
+  const std::size_t stride =
+      static_cast<std::size_t>(target_.size.width_px) + std::size_t{2} * kRowPadding;
   const auto rows = static_cast<std::size_t>(end_row - first_row);
   std::vector<float> colors(3 * rows * stride);
   std::vector<float> values(rows * stride);

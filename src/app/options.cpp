@@ -213,6 +213,10 @@ std::string_view trim(std::string_view text) {
 Result<void> apply_file(ServeConfig& config, const std::string& path) {
   std::ifstream file(path);
   if (!file) return fail(ErrorCode::not_found, fmt::format("--config: cannot read \"{}\"", path));
+  // A folder opens like a file, but for its first character.
+  if (file.peek(); file.bad())
+    return fail(ErrorCode::invalid_argument, fmt::format("--config: \"{}\" is no file", path));
+  file.clear();
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     const std::string_view text = trim(std::string_view(line).substr(0, line.find('#')));
@@ -309,6 +313,8 @@ Result<ServeConfig> parse_serve(const std::vector<std::string>& arguments,
       GSTX_TRY(apply_named(config, option, *value, variable_of(option.name)));
   for (const auto& [name, value] : line.options)
     if (name != "config") GSTX_TRY(apply_named(config, *find_option(name), value, "--" + name));
+  if (!line.operands.empty() && line.operands.front().empty())
+    return fail(ErrorCode::invalid_argument, "DATA may not be empty; leave it out to open none");
   if (!line.operands.empty()) config.data = line.operands.front();
   GSTX_TRY(check_together(config));
   return config;

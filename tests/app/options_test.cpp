@@ -54,6 +54,8 @@ TEST(Options, UnknownAndIncompleteOptionsAreErrors) {
   EXPECT_NE(error_of({"a.zarr", "b.zarr"}), "");
   EXPECT_NE(error_of({"--tls-cert", "a.pem"}), "");
   EXPECT_NE(error_of({"--config", "/does/not/exist"}), "");
+  EXPECT_NE(error_of({"--config", testing::TempDir()}), "");
+  EXPECT_NE(error_of({""}), "");
 }
 
 TEST(Options, QuantitiesHaveSuffixes) {

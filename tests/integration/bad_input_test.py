@@ -47,6 +47,7 @@ class CommandLine(unittest.TestCase):
         self.refused(env={"NAPARI_CUDA_HEARTBEAT_S": "soon"}, says=["NAPARI_CUDA_HEARTBEAT_S"])
         self.refused("--host", "0.0.0.0", says=["--insecure", "--tls-cert"])
         self.refused("--tls-cert", "x.pem", says=["--tls-key"])
+        self.refused("--config", "/", says=["--config"])
         self.refused("--data-root", "/does/not/exist", says=["--data-root", "/does/not/exist"])
 
     def test_bad_data(self):

@@ -131,7 +131,7 @@ int ServerApp::run() {
   const guint interrupt = g_unix_signal_add(SIGINT, on_signal, this);
   if (auto started = start_runtime(); !started) {
     fmt::print(stderr, "napari-cuda-server: {}\n", started.error().message);
-    return 1;
+    return started.error().code == gstx::ErrorCode::internal ? 1 : 2;
   }
   if (config_.data.empty()) {
     start_listening();

@@ -255,7 +255,7 @@ GstFlowReturn FlowBarrier::push_guarded(GstPad* source_pad, Ref<GstBuffer> pictu
   const GstFlowReturn flow =
       gst_pad_push(source_pad, was_softened ? softened.release() : picture.release());
   if (parts_.idr->last_keyframe_ns() != before)
-    guard_.learn(parts_.idr->last_keyframe_bytes(), was_softened, encoder_settings_.bitrate_bps);
+    guard_.learn(parts_.idr->last_keyframe_bytes(), encoder_settings_.bitrate_bps);
   if (was_softened) parts_.idr->repaint();
   return flow;
 }

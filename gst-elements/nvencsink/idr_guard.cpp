@@ -42,13 +42,11 @@ void average_blocks(const Plane& plane) {
 
 }  // namespace
 
-void IdrGuard::learn(std::size_t bytes, bool softened, std::int64_t bitrate_bps) {
+void IdrGuard::learn(std::size_t bytes, std::int64_t bitrate_bps) {
   constexpr double kBoundSeconds = 0.1;
   constexpr double kGrowth = 3;  // an IDR may cost that much more than the one before
-  constexpr double kRelease =
-      8;  // a softened one of this share of the bound would have done as it was
   const double bound = static_cast<double>(bitrate_bps) * kBoundSeconds / 8;
-  overshoots_ = static_cast<double>(bytes) > bound / (softened ? kRelease : kGrowth);
+  overshoots_ = overshoots_ || static_cast<double>(bytes) > bound / kGrowth;
 }
 
 gstx::Ref<GstBuffer> IdrGuard::soften(GstBuffer* picture) const {

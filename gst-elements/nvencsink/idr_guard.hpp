@@ -20,8 +20,9 @@ class IdrGuard {
 
   // Whether the next IDR has to be softened.
   [[nodiscard]] bool overshoots() const { return overshoots_; }
-  // What an IDR cost while the picture moved.
-  void learn(std::size_t bytes, bool softened, std::int64_t bitrate_bps);
+  // What an IDR cost while the picture moved. One that is large speaks for all that follow: a softened one does not say what
+  // it would have cost as it was.
+  void learn(std::size_t bytes, std::int64_t bitrate_bps);
   // The same picture with the luma averaged over 4 x 4 blocks; empty where it cannot be mapped.
   [[nodiscard]] gstx::Ref<GstBuffer> soften(GstBuffer* picture) const;
 

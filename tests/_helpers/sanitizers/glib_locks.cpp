@@ -1,8 +1,8 @@
-// Shows ThreadSanitizer the locks, reference counts and thread pools of GLib and GStreamer, which are futexes and atomics in
-// libraries built without instrumentation: what one thread does before it unlocks happens before what another does after it locks.
-// Linked into the test programs of a TSan build only, where these definitions come before the libraries' own. So no race that a
-// lock of theirs guards is reported, and no suppression by library is needed, which would hide our races too: their frames are in
-// every callback's stack. Threads: any. Owns the workers of thread pools, for as long as the process lives.
+// Shows ThreadSanitizer the locks, queues, reference counts and thread pools of GLib and GStreamer, which are futexes and atomics
+// in libraries built without instrumentation: what one thread does before it unlocks happens before what another does after it
+// locks. Linked into the test programs of a TSan build only, where these definitions come before the libraries' own. So no race
+// that a lock of theirs guards is reported, and no suppression by library is needed, which would hide our races too: their frames
+// are in every callback's stack. Threads: any. Owns the workers of thread pools, for as long as the process lives.
 #include <dlfcn.h>
 #include <glib-object.h>
 #include <gst/gst.h>
@@ -89,6 +89,36 @@ void gst_mini_object_unref(GstMiniObject* object) {
   __tsan_release(object);
   __tsan_acquire(object);
   NAPARI_HIDDEN(gst_mini_object_unref)(object);
+}
+
+// GstHarness hands buffers over in queues whose lock is taken within GLib.
+void g_async_queue_push(GAsyncQueue* queue, gpointer item) {
+  __tsan_release(queue);
+  NAPARI_HIDDEN(g_async_queue_push)(queue, item);
+}
+
+gpointer g_async_queue_pop(GAsyncQueue* queue) {
+  gpointer item = NAPARI_HIDDEN(g_async_queue_pop)(queue);
+  __tsan_acquire(queue);
+  return item;
+}
+
+gpointer g_async_queue_try_pop(GAsyncQueue* queue) {
+  gpointer item = NAPARI_HIDDEN(g_async_queue_try_pop)(queue);
+  __tsan_acquire(queue);
+  return item;
+}
+
+gpointer g_async_queue_try_pop_unlocked(GAsyncQueue* queue) {
+  gpointer item = NAPARI_HIDDEN(g_async_queue_try_pop_unlocked)(queue);
+  __tsan_acquire(queue);
+  return item;
+}
+
+gpointer g_async_queue_timeout_pop(GAsyncQueue* queue, guint64 timeout_us) {
+  gpointer item = NAPARI_HIDDEN(g_async_queue_timeout_pop)(queue, timeout_us);
+  __tsan_acquire(queue);
+  return item;
 }
 
 // A pool's worker takes a task over by locks within GLib.

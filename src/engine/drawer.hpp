@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "data/render_plan.hpp"
+#include "engine/gpu_frame.hpp"
 #include "gstx/result.hpp"
 
 namespace napari::engine {
@@ -19,7 +20,11 @@ struct CpuTarget {
   std::size_t stride_bytes{0};
   data::CanvasSize size;
 };
-using DrawTarget = std::variant<CpuTarget>;  // gl and cuda targets come with the GPU road
+// A frame of the same drawer; its size is the drawn size.
+struct GpuTarget {
+  GpuFramePtr frame;
+};
+using DrawTarget = std::variant<CpuTarget, GpuTarget>;
 
 class Drawer {
  public:
@@ -29,6 +34,14 @@ class Drawer {
   virtual ~Drawer() = default;
 
   [[nodiscard]] virtual std::string name() const = 0;  // "cpu (AVX2, 2 threads)"
+
+  // Whether it draws in a GPU's memory: it then makes frames and fills GpuTargets as well.
+  [[nodiscard]] virtual bool draws_on_gpu() const { return false; }
+  // A frame of unspecified contents; `unavailable` where the bound on frames alive is reached or memory is short.
+  [[nodiscard]] virtual gstx::Result<GpuFramePtr> make_frame(data::CanvasSize size) {
+    return gstx::fail(gstx::ErrorCode::unsupported,
+                      size.width_px > 0 ? "this drawer has no GPU" : "a frame without pixels");
+  }
 
   // Fills the whole target. The target may be smaller than plan.canvas (draw_scale): pixel (i, j) then samples canvas
   // coordinates ((i + 0.5) * canvas.width / size.width, …). A requested stop ends it early with `unavailable`.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 namespace napari::engine {
@@ -103,6 +104,17 @@ int barcode_block_px(data::CanvasSize canvas) {
   const bool fits =
       block * kBarcodeColumns <= canvas.width_px && block * kBarcodeRows * 2 <= canvas.height_px;
   return fits ? block : 0;
+}
+
+data::CanvasSize barcode_extent(data::CanvasSize size, data::CanvasSize canvas) {
+  const int block = barcode_block_px(canvas);
+  // The pixels whose centre lies within, as draw_barcode takes them.
+  const auto extent = [block](int blocks, int pixels, int canvas_px) {
+    const double edge = static_cast<double>(blocks) * block * pixels / canvas_px;
+    return std::clamp(static_cast<int>(std::ceil(edge - 0.5)), 0, pixels);
+  };
+  return {extent(kBarcodeColumns, size.width_px, canvas.width_px),
+          extent(kBarcodeRows, size.height_px, canvas.height_px)};
 }
 
 void draw_barcode(const BarcodeTarget& target, std::uint64_t frame_id) {

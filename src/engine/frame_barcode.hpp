@@ -21,7 +21,10 @@ inline constexpr int kBarcodeRows = 2;
 // wide, twice its height of 2 blocks).
 [[nodiscard]] int barcode_block_px(data::CanvasSize canvas);
 
-// RGBA8 rows, top first. A picture drawn smaller than its canvas has smaller blocks, which have the right size once scaled up.
+// The top left part of a picture of `size` that the barcode covers; 0 x 0 where it does not fit.
+[[nodiscard]] data::CanvasSize barcode_extent(data::CanvasSize size, data::CanvasSize canvas);
+
+// RGBA8 rows, top first: of the picture, or of barcode_extent alone. A picture drawn smaller than its canvas has smaller blocks, which have the right size once scaled up.
 struct BarcodeTarget {
   std::span<std::uint8_t> rgba;
   std::size_t stride_bytes{0};

@@ -8,19 +8,25 @@
 
 #include "data/encoded_frame.hpp"
 #include "data/types.hpp"
+#include "engine/gpu_frame.hpp"
 #include "gstx/result.hpp"
 
 namespace napari::engine {
 
-// A drawn picture in CPU memory: RGBA8, rows top first, `stride_bytes` apart. Immutable, shared by all tiers.
+// A drawn picture: RGBA8, rows top first, in CPU memory (`rgba`, rows `stride_bytes` apart) or in a GPU's (`frame`).
+// Immutable, shared by all tiers.
 struct Picture {
   data::CanvasSize size;
   std::size_t stride_bytes{0};
-  std::shared_ptr<const std::uint8_t> rgba;
+  std::shared_ptr<const std::uint8_t> rgba;  // null where `frame` is not
+  GpuFramePtr frame;
   data::FrameInfo info;
   bool still{false};  // of a plan with `still`: the source may settle on it
 };
 using PicturePtr = std::shared_ptr<const Picture>;
+
+// [any] The pixels in CPU memory, read back from the GPU where they are there; rows picture.stride_bytes apart.
+[[nodiscard]] gstx::Result<std::shared_ptr<const std::uint8_t>> pixels_of(const Picture& picture);
 
 class RenderDelegate {
  public:
@@ -31,6 +37,9 @@ class RenderDelegate {
 
   // [any] Grows with every submitted plan; 0: nothing to show yet.
   [[nodiscard]] virtual std::uint64_t damage() const = 0;
+
+  // [any] Whether pictures come as `frame`; then all of them do.
+  [[nodiscard]] virtual bool draws_on_gpu() const { return false; }
 
   // [stream] The newest plan's picture: drawn now, or the one another source has just drawn. Blocks while drawing.
   // `unavailable` when there is no plan yet or `interrupt` was called.

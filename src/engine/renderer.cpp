@@ -49,7 +49,8 @@ struct Renderer::Listener {
 Renderer::Renderer(std::unique_ptr<Drawer> drawer, Params params)
     : drawer_(std::move(drawer)),
       params_(std::move(params)),
-      pool_(std::make_shared<PicturePool>()) {}
+      pool_(std::make_shared<PicturePool>()),
+      draws_on_gpu_(drawer_->draws_on_gpu()) {}
 
 Renderer::~Renderer() = default;
 
@@ -139,24 +140,45 @@ gstx::Result<PicturePtr> Renderer::draw(const data::RenderPlan& plan, const std:
   picture->stride_bytes = static_cast<std::size_t>(picture->size.width_px) * 4;
   picture->still = plan.still;
   picture->info.scene_version = plan.scene_version;
-  const std::size_t bytes =
-      picture->stride_bytes * static_cast<std::size_t>(picture->size.height_px);
-  const std::shared_ptr<std::uint8_t> memory = pool_->take(bytes);
-  const CpuTarget target{{memory.get(), bytes}, picture->stride_bytes, picture->size};
-  {
-    const std::lock_guard lock(drawer_mutex_);
-    picture->info.render_start_ns = now_ns();
-    GSTX_TRY(drawer_->draw(plan, target, stop));
-    picture->info.frame_id = next_frame_id_++;
-  }
-  if (params_.frame_id_barcode) {
-    draw_barcode({target.rgba, target.stride_bytes, picture->size, plan.canvas},
-                 picture->info.frame_id);
-  }
+  GSTX_TRY(draws_on_gpu_ ? draw_on_gpu(plan, *picture, stop) : draw_on_cpu(plan, *picture, stop));
   picture->info.render_end_ns = now_ns();
   note_draw_time(picture->info.render_end_ns - picture->info.render_start_ns);
-  picture->rgba = memory;
   return PicturePtr(std::move(picture));
+}
+
+gstx::Result<void> Renderer::draw_timed(const data::RenderPlan& plan, const DrawTarget& target,
+                                        Picture& picture, const std::stop_token& stop) {
+  const std::lock_guard lock(drawer_mutex_);
+  picture.info.render_start_ns = now_ns();
+  GSTX_TRY(drawer_->draw(plan, target, stop));
+  picture.info.frame_id = next_frame_id_++;
+  return {};
+}
+
+gstx::Result<void> Renderer::draw_on_cpu(const data::RenderPlan& plan, Picture& picture,
+                                         const std::stop_token& stop) {
+  const std::size_t bytes = picture.stride_bytes * static_cast<std::size_t>(picture.size.height_px);
+  const std::shared_ptr<std::uint8_t> memory = pool_->take(bytes);
+  const CpuTarget target{{memory.get(), bytes}, picture.stride_bytes, picture.size};
+  GSTX_TRY(draw_timed(plan, target, picture, stop));
+  if (params_.frame_id_barcode)
+    draw_barcode({target.rgba, target.stride_bytes, picture.size, plan.canvas},
+                 picture.info.frame_id);
+  picture.rgba = memory;
+  return {};
+}
+
+gstx::Result<void> Renderer::draw_on_gpu(const data::RenderPlan& plan, Picture& picture,
+                                         const std::stop_token& stop) {
+  GSTX_ASSIGN_OR_RETURN(picture.frame, drawer_->make_frame(picture.size));
+  GSTX_TRY(draw_timed(plan, GpuTarget{picture.frame}, picture, stop));
+  if (!params_.frame_id_barcode) return {};
+  const data::CanvasSize barcode = barcode_extent(picture.size, plan.canvas);
+  if (barcode.width_px == 0) return {};
+  const std::size_t stride = static_cast<std::size_t>(barcode.width_px) * 4;
+  std::vector<std::uint8_t> rgba(stride * static_cast<std::size_t>(barcode.height_px));
+  draw_barcode({rgba, stride, picture.size, plan.canvas}, picture.info.frame_id);
+  return picture.frame->write(rgba, stride, barcode.width_px, barcode.height_px);
 }
 
 void Renderer::note_draw_time(std::int64_t duration_ns) {
@@ -209,6 +231,11 @@ RendererStats Renderer::stats() const {
     stats.draw_ms_p50 = static_cast<double>(*middle);
   }
   return stats;
+}
+
+gstx::Result<std::shared_ptr<const std::uint8_t>> pixels_of(const Picture& picture) {
+  if (picture.frame != nullptr) return picture.frame->read();
+  return picture.rgba;
 }
 
 data::CanvasSize drawn_size(const data::RenderPlan& plan) {

@@ -48,6 +48,7 @@ class Renderer final : public RenderDelegate {
   void resume();
 
   [[nodiscard]] std::uint64_t damage() const override;
+  [[nodiscard]] bool draws_on_gpu() const override { return draws_on_gpu_; }
   [[nodiscard]] gstx::Result<PicturePtr> picture() override;
   std::uint64_t listen(std::function<void()> wake) override;
   void unlisten(std::uint64_t id) override;
@@ -62,11 +63,19 @@ class Renderer final : public RenderDelegate {
   struct Listener;
   [[nodiscard]] gstx::Result<PicturePtr> draw(const data::RenderPlan& plan,
                                               const std::stop_token& stop);
+  [[nodiscard]] gstx::Result<void> draw_on_cpu(const data::RenderPlan& plan, Picture& picture,
+                                               const std::stop_token& stop);
+  [[nodiscard]] gstx::Result<void> draw_on_gpu(const data::RenderPlan& plan, Picture& picture,
+                                               const std::stop_token& stop);
+  [[nodiscard]] gstx::Result<void> draw_timed(const data::RenderPlan& plan,
+                                              const DrawTarget& target, Picture& picture,
+                                              const std::stop_token& stop);
   void note_draw_time(std::int64_t duration_ns);
 
   const std::unique_ptr<Drawer> drawer_;
   const Params params_;
   const std::shared_ptr<PicturePool> pool_;
+  const bool draws_on_gpu_;
   std::mutex drawer_mutex_;         // one draw at a time; taken without mutex_ held
   std::uint64_t next_frame_id_{1};  // under drawer_mutex_
 

@@ -73,9 +73,10 @@ gstx::Result<void> EglSource::show(data::CanvasSize canvas) {
 }
 
 gstx::Result<void> EglSource::open_location(const Settings& settings) {
-  const int threads = data::core_budget().draw_threads;
   GSTX_ASSIGN_OR_RETURN(auto chosen,
-                        engine::make_drawer(settings.backend, settings.device, threads));
+                        engine::make_drawer({.backend = settings.backend,
+                                             .device = std::to_string(settings.device),
+                                             .draw_threads = data::core_budget().draw_threads}));
   GST_INFO_OBJECT(element_, "draws with %s: %s", chosen.drawer->name().c_str(),
                   chosen.reason.c_str());
   renderer_ =

@@ -100,13 +100,14 @@ Result<void> assign_even(int& target, std::string_view value) {
   return {};
 }
 
-Result<void> assign_budget(ServeConfig& config, std::string_view value) {
+// The last one given counts, bytes or percent.
+Result<void> assign_budget(std::int64_t& bytes, double& percent, std::string_view value) {
   if (!value.empty() && value.back() == '%') {
-    config.memory_budget_bytes = 0;
-    return assign(config.memory_budget_percent,
-                  parse_number(value.substr(0, value.size() - 1), 1, 90));
+    GSTX_TRY(assign(percent, parse_number(value.substr(0, value.size() - 1), 1, 90)));
+    bytes = 0;
+    return {};
   }
-  return assign(config.memory_budget_bytes, parse_quantity(value, 1024, 64.0 * 1024 * 1024, 1e15));
+  return assign(bytes, parse_quantity(value, 1024, 64.0 * 1024 * 1024, 1e15));
 }
 
 Result<void> assign_token(ServeConfig& config, std::string_view value) {
@@ -150,8 +151,8 @@ const std::vector<Option> kOptions = {
      APPLY(assign(c.fps, parse_integer(v, 1, 240)))},
     {"backend", "NAME", "auto | egl | cpu: what draws [auto]",
      APPLY(assign(c.backend, parse_choice(v, {"auto", "egl", "cpu"})))},
-    {"device", "N", "GPU that draws, with --backend egl [0]",
-     APPLY(assign(c.device, parse_integer(v, 0, 63)))},
+    {"device", "GPU", "GPU that draws and encodes: CUDA ordinal or UUID (GPU-..., MIG-...) [0]",
+     APPLY(assign_text(c.device, v, "a device"))},
     {"encoder", "NAME", "auto | nvenc | x264 | openh264: what encodes [auto]",
      APPLY(assign(c.encoder, parse_choice(v, {"auto", "nvenc", "x264", "openh264"})))},
     {"bitrate", "BPS", "bits per second while something moves [12M], 100k..200M",
@@ -169,7 +170,10 @@ const std::vector<Option> kOptions = {
     {"insecure", "", "allow plain HTTP beyond loopback",
      APPLY(assign(c.insecure, parse_switch(v)))},
     {"memory-budget", "SIZE", "bytes (64M, 4G) or percent of RAM (25%) for decoded data [25%]",
-     APPLY(assign_budget(c, v))},
+     APPLY(assign_budget(c.memory_budget_bytes, c.memory_budget_percent, v))},
+    {"vram-budget", "SIZE",
+     "bytes (512M, 8G) or percent of the GPU's memory (50%) for textures [50%]",
+     APPLY(assign_budget(c.vram_budget_bytes, c.vram_budget_percent, v))},
     {"heartbeat-s", "S", "seconds between heartbeats on a state socket [15], 0.05..3600",
      APPLY(assign(c.heartbeat_s, parse_number(v, 0.05, 3600)))},
     {"ndisplay", "2|3", "start in 2-D or 3-D [2]",

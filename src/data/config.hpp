@@ -20,7 +20,7 @@ struct ServeConfig {
   CanvasSize canvas{1920, 1080};         // each even, 64..8192
   int fps{60};                           // 1..240
   std::string backend{"auto"};           // auto | egl | cpu
-  int device{0};                         // GPU ordinal, 0..63
+  std::string device{"0"};               // GPU: CUDA ordinal 0..255 or UUID
   std::string encoder{"auto"};           // auto | x264 | openh264 | nvenc
   std::int64_t bitrate_bps{12'000'000};  // 100k..200M
   // empty: the parent folder of `data`, else the working directory
@@ -31,6 +31,8 @@ struct ServeConfig {
   bool insecure{false};
   std::int64_t memory_budget_bytes{0};  // 0: memory_budget_percent of RAM
   double memory_budget_percent{25};     // 1..90; used where memory_budget_bytes is 0
+  std::int64_t vram_budget_bytes{0};    // 0: vram_budget_percent of the GPU's memory
+  double vram_budget_percent{50};       // 1..90; used where vram_budget_bytes is 0
   double heartbeat_s{15};               // 0.05..3600
   int ndisplay{2};                      // 2 or 3
   bool frame_id{false};

@@ -22,9 +22,11 @@ enum class BackendChoice { automatic, egl, cpu };
 
 struct EngineConfig {
   BackendChoice backend{BackendChoice::automatic};
-  int device{0};                 // CUDA ordinal; used by the EGL back end
+  std::string device{"0"};       // CUDA ordinal or UUID; where there is no CUDA, EGL's index
   int draw_threads{2};           // SIMD pool
   bool frame_id_barcode{false};  // draws FrameInfo::frame_id into the picture (docs/protocol.md)
+  std::int64_t vram_budget_bytes{0};  // for textures; 0: vram_budget_percent of the GPU's memory
+  double vram_budget_percent{50};     // 1..90
 };
 
 struct EngineDescription {

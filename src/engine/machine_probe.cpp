@@ -45,12 +45,13 @@ std::string describe_cuda() {
 
 void probe_drawing(const EngineConfig& config, std::vector<std::string>& lines,
                    MachineVerdict& verdict) {
-  if (auto cpu = make_drawer(BackendChoice::cpu, 0, config.draw_threads); cpu)
+  const EngineConfig on_cpu{.backend = BackendChoice::cpu, .draw_threads = config.draw_threads};
+  if (auto cpu = make_drawer(on_cpu); cpu)
     lines.push_back(fmt::format("cpu drawing: {}", cpu->drawer->name()));
   for (const std::string& device : describe_gl_devices())
     lines.push_back(fmt::format("gl: {}", device));
   lines.push_back(fmt::format("cuda: {}", describe_cuda()));
-  auto chosen = make_drawer(config.backend, config.device, config.draw_threads);
+  auto chosen = make_drawer(config);
   if (chosen) {
     verdict.draws_with = chosen->drawer->name();
     verdict.draw_reason = chosen->reason;

@@ -63,8 +63,7 @@ gstx::Result<void> ensure_gstreamer() {
 
 gstx::Result<std::unique_ptr<Engine>> make_engine(const EngineConfig& config) {
   GSTX_TRY(ensure_gstreamer());
-  GSTX_ASSIGN_OR_RETURN(auto chosen,
-                        make_drawer(config.backend, config.device, config.draw_threads));
+  GSTX_ASSIGN_OR_RETURN(auto chosen, make_drawer(config));
   return std::make_unique<GstEngine>(std::move(chosen), config);
 }
 

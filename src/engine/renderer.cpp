@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/device_choice.hpp"
 #include "engine/frame_barcode.hpp"
 #include "engine/gl/gl_drawer.hpp"
 #include "engine/picture_pool.hpp"
@@ -243,16 +244,22 @@ data::CanvasSize drawn_size(const data::RenderPlan& plan) {
           drawn_extent(plan.canvas.height_px, plan.draw_scale)};
 }
 
-gstx::Result<ChosenDrawer> make_drawer(BackendChoice choice, int device, int threads) {
-  if (choice == BackendChoice::cpu) return ChosenDrawer{make_simd_drawer(threads), "asked for"};
-  if (choice == BackendChoice::egl) {
-    GSTX_ASSIGN_OR_RETURN(std::unique_ptr<Drawer> drawer, make_gl_drawer(device));
+gstx::Result<ChosenDrawer> make_drawer(const EngineConfig& config) {
+  const auto on_cpu = [&](std::string reason) {
+    return ChosenDrawer{make_simd_drawer(config.draw_threads), std::move(reason)};
+  };
+  if (config.backend == BackendChoice::cpu) return on_cpu("asked for");
+  const gstx::Result<int> device = resolve_device(config.device);
+  if (config.backend == BackendChoice::egl) {
+    GSTX_TRY(device);
+    GSTX_ASSIGN_OR_RETURN(std::unique_ptr<Drawer> drawer, make_gl_drawer(*device));
     return ChosenDrawer{std::move(drawer), "asked for"};
   }
-  const gstx::Result<void> hardware = probe_gl_hardware(device);
-  if (!hardware) return ChosenDrawer{make_simd_drawer(threads), hardware.error().message};
-  gstx::Result<std::unique_ptr<Drawer>> drawer = make_gl_drawer(device);
-  if (!drawer) return ChosenDrawer{make_simd_drawer(threads), drawer.error().message};
+  if (!device) return on_cpu(device.error().message);
+  const gstx::Result<void> hardware = probe_gl_hardware(*device);
+  if (!hardware) return on_cpu(hardware.error().message);
+  gstx::Result<std::unique_ptr<Drawer>> drawer = make_gl_drawer(*device);
+  if (!drawer) return on_cpu(drawer.error().message);
   return ChosenDrawer{std::move(*drawer), "a hardware GL device answers"};
 }
 

@@ -109,6 +109,6 @@ struct ChosenDrawer {
 
 // `automatic` draws on the CPU unless a hardware GL device answers; a software rasteriser is used
 // only when asked for.
-[[nodiscard]] gstx::Result<ChosenDrawer> make_drawer(BackendChoice choice, int device, int threads);
+[[nodiscard]] gstx::Result<ChosenDrawer> make_drawer(const EngineConfig& config);
 
 }  // namespace napari::engine

@@ -239,6 +239,8 @@ gstx::Result<engine::EngineConfig> engine_config(const data::ServeConfig& config
     return gstx::fail(gstx::ErrorCode::invalid_argument,
                       fmt::format("backend \"{}\" is none of auto, egl, cpu", config.backend));
   result.device = config.device;
+  result.vram_budget_bytes = config.vram_budget_bytes;
+  result.vram_budget_percent = config.vram_budget_percent;
   result.draw_threads = data::core_budget().draw_threads;
   result.frame_id_barcode = config.frame_id;
   return result;

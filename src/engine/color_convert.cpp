@@ -1,62 +1,23 @@
 #include "engine/color_convert.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
 #include "engine/simd/kernels.hpp"
 #include "engine/thread_pool.hpp"
+#include "engine/video_plan.hpp"
 
 namespace napari::engine {
 namespace {
 
 constexpr int kBandRows = 16;
-constexpr int kExtentMax = 16384;
-
-simd::VideoFactors factors_of(ColorMatrix matrix) {
-  const double kr = matrix == ColorMatrix::bt709 ? 0.2126 : 0.299;
-  const double kb = matrix == ColorMatrix::bt709 ? 0.0722 : 0.114;
-  const double kg = 1 - kr - kb;
-  const auto fixed = [](double factor) {
-    return static_cast<std::uint16_t>(std::lround(factor / 255 * 65536));
-  };
-  simd::VideoFactors factors{};
-  factors.y_red = fixed(219 * kr);
-  factors.y_green = fixed(219 * kg);
-  factors.y_blue = fixed(219 * kb);
-  factors.cb_red = fixed(112 * kr / (1 - kb));
-  factors.cb_green = fixed(112 * kg / (1 - kb));
-  factors.cb_blue = fixed(112);
-  factors.cr_green = fixed(112 * kg / (1 - kr));
-  factors.cr_blue = fixed(112 * kb / (1 - kr));
-  factors.cr_red = fixed(112);
-  return factors;
-}
 
 gstx::Result<void> check(const RgbaView& source, const VideoTarget& target) {
+  GSTX_TRY(check_video_size(source.size, target.layout, target.size));
   const auto bad = [](std::string what) {
     return gstx::fail(gstx::ErrorCode::invalid_argument, std::move(what));
   };
-  const auto sane = [](data::CanvasSize size) {
-    return size.width_px >= 1 && size.height_px >= 1 && size.width_px <= kExtentMax &&
-           size.height_px <= kExtentMax;
-  };
-  if (!sane(source.size) || !sane(target.size)) {
-    return bad(fmt::format("conversion from {} x {} to {} x {} px", source.size.width_px,
-                           source.size.height_px, target.size.width_px, target.size.height_px));
-  }
-  if (source.size.width_px > target.size.width_px ||
-      source.size.height_px > target.size.height_px) {
-    return bad(fmt::format(
-        "a picture of {} x {} px does not fit {} x {}: pictures are only enlarged",
-        source.size.width_px, source.size.height_px, target.size.width_px, target.size.height_px));
-  }
-  const bool halved = target.layout != VideoLayout::y444;
-  if (halved && (target.size.width_px % 2 != 0 || target.size.height_px % 2 != 0)) {
-    return bad(fmt::format("4:2:0 needs an even size, not {} x {}", target.size.width_px,
-                           target.size.height_px));
-  }
   const auto width = static_cast<std::size_t>(target.size.width_px);
   if (source.rgba == nullptr ||
       source.stride_bytes < 4 * static_cast<std::size_t>(source.size.width_px)) {
@@ -72,19 +33,6 @@ gstx::Result<void> check(const RgbaView& source, const VideoTarget& target) {
     }
   }
   return {};
-}
-
-// Where a target pixel's centre lies between two source pixels.
-struct Tap {
-  std::int32_t index;
-  std::int16_t weight;
-};
-Tap tap_at(int pixel, int source_extent, int extent) {
-  const double at =
-      std::clamp((pixel + 0.5) * source_extent / extent - 0.5, 0.0, source_extent - 1.0);
-  const double index = std::floor(at);
-  const long weight = std::min(std::lround((at - index) * 32768), 32767L);
-  return {static_cast<std::int32_t>(index), static_cast<std::int16_t>(weight)};
 }
 
 }  // namespace
@@ -114,7 +62,7 @@ void ColorConverter::plan_taps(int source_width, int width) {
   taps_.index.assign(padded, 0);
   taps_.weight.assign(4 * padded, 0);
   for (int x = 0; x < width; ++x) {
-    const Tap tap = tap_at(x, source_width, width);
+    const VideoTap tap = video_tap(x, source_width, width);
     taps_.index[x] = tap.index;
     std::fill_n(taps_.weight.begin() + 4 * static_cast<std::ptrdiff_t>(x), 4, tap.weight);
   }
@@ -123,7 +71,7 @@ void ColorConverter::plan_taps(int source_width, int width) {
 gstx::Result<void> ColorConverter::convert(const RgbaView& source, const VideoTarget& target,
                                            const ConvertOptions& options) {
   GSTX_TRY(check(source, target));
-  const Job job{source, target, factors_of(options.matrix), options.bottom_first,
+  const Job job{source, target, video_factors(options.matrix), options.bottom_first,
                 !(source.size == target.size)};
   if (job.enlarged) plan_taps(source.size.width_px, target.size.width_px);
   const int bands = (target.size.height_px + kBandRows - 1) / kBandRows;
@@ -143,7 +91,7 @@ void ColorConverter::convert_band(const Job& job, int band) const {
   const auto source_row = [&](int y, std::size_t slot) -> const std::uint8_t* {
     if (!job.enlarged)
       return job.source.rgba + static_cast<std::size_t>(y) * job.source.stride_bytes;
-    const Tap tap = tap_at(y, job.source.size.height_px, height);
+    const VideoTap tap = video_tap(y, job.source.size.height_px, height);
     const std::uint8_t* above =
         job.source.rgba + static_cast<std::size_t>(tap.index) * job.source.stride_bytes;
     const bool has_below = tap.index + 1 < job.source.size.height_px;

@@ -188,7 +188,7 @@ HWY_INLINE void blend(const EnlargedRow& row) {
     const int above = row.above[i] << 7;
     const int below = row.below[i] << 7;
     row.blended[i] = static_cast<std::int16_t>(
-        above + ((below - above) * row.below_weight + (1 << 14)) / (1 << 15));
+        above + (((below - above) * row.below_weight + (1 << 14)) >> 15));  // as MulFixedPoint15
   }
   std::copy_n(row.blended + count - 4, 4, row.blended + count);
 }

@@ -48,8 +48,8 @@ void probe_drawing(const EngineConfig& config, std::vector<std::string>& lines,
   const EngineConfig on_cpu{.backend = BackendChoice::cpu, .draw_threads = config.draw_threads};
   if (auto cpu = make_drawer(on_cpu); cpu)
     lines.push_back(fmt::format("cpu drawing: {}", cpu->drawer->name()));
-  for (const std::string& device : describe_gl_devices())
-    lines.push_back(fmt::format("gl: {}", device));
+  for (const GlDeviceNote& device : describe_gl_devices())
+    lines.push_back(fmt::format("gl: {}", device.text));
   lines.push_back(fmt::format("cuda: {}", describe_cuda()));
   auto chosen = make_drawer(config);
   if (chosen) {

@@ -14,6 +14,8 @@ namespace {
 using gstx::ErrorCode;
 
 constexpr int kDevicesMax = 64;
+constexpr EGLint kDeviceUuid =
+    0x335C;  // EGL_DEVICE_UUID_EXT: Debian 12's headers have no name for it
 
 // Extension lists are words between spaces: a plain find would take a prefix of a longer name for the name.
 bool has_word(std::string_view words, std::string_view word) {
@@ -33,6 +35,21 @@ std::optional<int> cuda_ordinal_of(EGLDeviceEXT device, std::string_view extensi
   return static_cast<int>(value);
 }
 
+std::string uuid_of(EGLDeviceEXT device, std::string_view extensions) {
+  if (!has_word(extensions, "EGL_EXT_device_persistent_id")) return {};
+  using QueryBinary = EGLBoolean (*)(EGLDeviceEXT, EGLint, EGLint, void*, EGLint*);
+  static const auto query =
+      reinterpret_cast<QueryBinary>(eglGetProcAddress("eglQueryDeviceBinaryEXT"));
+  std::array<std::uint8_t, 16> bytes{};
+  EGLint size = 0;
+  if (query == nullptr ||
+      query(device, kDeviceUuid, static_cast<EGLint>(bytes.size()), bytes.data(), &size) ==
+          EGL_FALSE ||
+      size != static_cast<EGLint>(bytes.size()))
+    return {};
+  return format_gpu_uuid(bytes);
+}
+
 std::vector<EglDevice> enumerate() {
   std::array<EGLDeviceEXT, kDevicesMax> handles{};
   EGLint count = 0;
@@ -43,9 +60,24 @@ std::vector<EglDevice> enumerate() {
     const char* extensions = eglQueryDeviceStringEXT(handle, EGL_EXTENSIONS);
     EglDevice device{.handle = handle, .index = i, .extensions = extensions ? extensions : ""};
     device.cuda_ordinal = cuda_ordinal_of(handle, device.extensions);
+    device.uuid = uuid_of(handle, device.extensions);
     devices.push_back(std::move(device));
   }
   return devices;
+}
+
+std::string name_of(const WantedGpu& wanted) {
+  return wanted.name.empty() ? fmt::format("GPU {}", wanted.ordinal)
+                             : fmt::format("GPU {} ({})", wanted.ordinal, wanted.name);
+}
+
+gstx::Error not_offered(const WantedGpu& wanted) {
+  if (wanted.uuid.rfind("MIG-", 0) == 0)
+    return {ErrorCode::unsupported, name_of(wanted) + " is a MIG slice, and EGL does not offer it"};
+  return {ErrorCode::unsupported,
+          name_of(wanted) +
+              " is not offered by EGL: the driver's EGL library is missing, or the container was "
+              "started without the graphics capability (NVIDIA_DRIVER_CAPABILITIES)"};
 }
 
 }  // namespace
@@ -76,22 +108,46 @@ gstx::Result<std::vector<EglDevice>> list_egl_devices() {
   return devices;
 }
 
-gstx::Result<EglDevice> choose_egl_device(const std::vector<EglDevice>& devices, int device) {
-  const auto knows_cuda = [](const EglDevice& d) { return d.cuda_ordinal.has_value(); };
-  if (std::any_of(devices.begin(), devices.end(), knows_cuda)) {
-    for (const EglDevice& candidate : devices) {
-      if (candidate.cuda_ordinal == device) return candidate;
-    }
-    return gstx::fail(
-        ErrorCode::not_found,
-        fmt::format("no EGL device has CUDA ordinal {}: {} of {} state one", device,
-                    std::count_if(devices.begin(), devices.end(), knows_cuda), devices.size()));
+gstx::Result<EglDevice> choose_egl_device(const std::vector<EglDevice>& devices,
+                                          const WantedGpu& wanted) {
+  const auto first = [&](auto matches) {
+    return std::find_if(devices.begin(), devices.end(), matches);
+  };
+  if (!wanted.uuid.empty()) {
+    const auto same = first([&](const EglDevice& d) { return d.uuid == wanted.uuid; });
+    if (same != devices.end()) return *same;
   }
-  if (device < 0 || std::cmp_greater_equal(device, devices.size())) {
-    return gstx::fail(ErrorCode::not_found, fmt::format("EGL device {} not in 0..{}", device,
-                                                        static_cast<int>(devices.size()) - 1));
+  const auto same = first([&](const EglDevice& d) { return d.cuda_ordinal == wanted.ordinal; });
+  if (same != devices.end()) return *same;
+  if (wanted.known_to_cuda) return tl::make_unexpected(not_offered(wanted));
+  const auto stating = std::count_if(devices.begin(), devices.end(),
+                                     [](const EglDevice& d) { return d.cuda_ordinal.has_value(); });
+  if (stating > 0) {
+    return gstx::fail(ErrorCode::not_found,
+                      fmt::format("no EGL device has CUDA ordinal {}: {} of {} state one",
+                                  wanted.ordinal, stating, devices.size()));
   }
-  return devices[static_cast<std::size_t>(device)];
+  if (wanted.ordinal < 0 || std::cmp_greater_equal(wanted.ordinal, devices.size())) {
+    return gstx::fail(ErrorCode::not_found,
+                      fmt::format("EGL device {} not in 0..{}", wanted.ordinal,
+                                  static_cast<int>(devices.size()) - 1));
+  }
+  return devices[static_cast<std::size_t>(wanted.ordinal)];
+}
+
+gstx::Result<EglDevice> find_egl_device(int device) {
+  GSTX_ASSIGN_OR_RETURN(const auto devices, list_egl_devices());
+  WantedGpu wanted{.ordinal = device};
+  return choose_egl_device(devices, wanted);
+}
+
+std::string format_gpu_uuid(const std::array<std::uint8_t, 16>& bytes) {
+  std::string text = "GPU";
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += fmt::format("{:02x}", bytes[i]);
+  }
+  return text;
 }
 
 gstx::Result<void*> open_egl_display(const EglDevice& device) {

@@ -1,7 +1,10 @@
-// EGL's devices and their displays: which exist, which CUDA device each one is, and which one an ordinal means.
+// EGL's devices and their displays: which exist, which GPU each one is, and which one is the GPU that was asked for.
+// A UUID decides where the driver states one, since CUDA_VISIBLE_DEVICES renumbers CUDA's devices and may not renumber EGL's.
 // Holds no context. Threads: any. Ownership: displays belong to the process.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,15 +17,30 @@ struct EglDevice {
   void* handle{nullptr};  // EGLDeviceEXT; null: Mesa's surfaceless platform
   int index{-1};
   std::optional<int> cuda_ordinal;
+  std::string uuid;  // "GPU-1b2c…", as CUDA prints it; empty: not stated
   std::string extensions;
+};
+
+// What `choose_egl_device` looks for.
+struct WantedGpu {
+  int ordinal{0};
+  bool known_to_cuda{false};  // `ordinal` is CUDA's; else it is EGL's index where EGL knows no CUDA
+  std::string uuid;           // of CUDA; empty: not known
+  std::string name;
 };
 
 // Never empty: an error says why there is none.
 [[nodiscard]] gstx::Result<std::vector<EglDevice>> list_egl_devices();
 
-// See GlContext::open. Pure.
+// The same UUID, else the same CUDA ordinal, else (a machine without CUDA) the same place in the list. Pure.
 [[nodiscard]] gstx::Result<EglDevice> choose_egl_device(const std::vector<EglDevice>& devices,
-                                                        int device);
+                                                        const WantedGpu& wanted);
+
+// Asks EGL and CUDA, and chooses. See GlContext::open.
+[[nodiscard]] gstx::Result<EglDevice> find_egl_device(int device);
+
+// "GPU-00112233-4455-6677-8899-aabbccddeeff". Pure.
+[[nodiscard]] std::string format_gpu_uuid(const std::array<std::uint8_t, 16>& bytes);
 
 // An initialised EGLDisplay.
 [[nodiscard]] gstx::Result<void*> open_egl_display(const EglDevice& device);

@@ -14,8 +14,8 @@ gstx::Result<void> probe_gl_hardware(int /*device*/) {
   return gstx::fail(gstx::ErrorCode::unsupported, kReason);
 }
 
-std::vector<std::string> describe_gl_devices() {
-  return {std::string("EGL: unusable: ") + kReason};
+std::vector<GlDeviceNote> describe_gl_devices() {
+  return {{.text = std::string("EGL: unusable: ") + kReason}};
 }
 
 }  // namespace napari::engine

@@ -76,8 +76,7 @@ gstx::Result<EGLContext> make_context(EGLDisplay display) {
 }  // namespace
 
 gstx::Result<std::shared_ptr<GlContext>> GlContext::open(int device) {
-  GSTX_ASSIGN_OR_RETURN(const auto devices, list_egl_devices());
-  GSTX_ASSIGN_OR_RETURN(const EglDevice chosen, choose_egl_device(devices, device));
+  GSTX_ASSIGN_OR_RETURN(const EglDevice chosen, find_egl_device(device));
   return open_on(chosen);
 }
 
@@ -117,6 +116,8 @@ gstx::Result<void> GlContext::start(void* display) {
 }
 
 void GlContext::read_properties() {
+  const char* egl = eglQueryString(display_, EGL_VERSION);
+  info_.egl_version = egl != nullptr ? egl : "unknown";
   info_.vendor = gl_string(GL_VENDOR);
   info_.renderer = gl_string(GL_RENDERER);
   info_.version = gl_string(GL_VERSION);
@@ -145,8 +146,9 @@ GlContext::~GlContext() {
 }
 
 std::string GlContext::describe() const {
-  std::string text = fmt::format("{}, {}, GL {}, {}", info_.renderer, info_.vendor, info_.version,
-                                 info_.software ? "software" : "hardware");
+  std::string text =
+      fmt::format("{}, {}, EGL {}, GL {}, {}", info_.renderer, info_.vendor, info_.egl_version,
+                  info_.version, info_.software ? "software" : "hardware");
   if (info_.cuda_ordinal) text += fmt::format(", CUDA device {}", *info_.cuda_ordinal);
   return text;
 }
@@ -162,18 +164,21 @@ gstx::Result<void> GlContext::check(const char* doing) {
                                 message.empty() ? "" : ": ", message));
 }
 
-std::vector<std::string> describe_gl_devices() {
+std::vector<GlDeviceNote> describe_gl_devices() {
   const auto devices = list_egl_devices();
-  if (!devices) return {"EGL: unusable: " + devices.error().message};
-  std::vector<std::string> lines;
+  if (!devices) return {{.text = "EGL: unusable: " + devices.error().message}};
+  std::vector<GlDeviceNote> notes;
   for (const EglDevice& device : *devices) {
     const std::string name =
         device.index < 0 ? "EGL surfaceless" : fmt::format("EGL device {}", device.index);
     const auto context = GlContext::open_on(device);
-    lines.push_back(context ? fmt::format("{}: {}", name, (*context)->describe())
-                            : fmt::format("{}: unusable: {}", name, context.error().message));
+    notes.push_back({.cuda_ordinal = device.cuda_ordinal,
+                     .uuid = device.uuid,
+                     .text = context
+                                 ? fmt::format("{}: {}", name, (*context)->describe())
+                                 : fmt::format("{}: unusable: {}", name, context.error().message)});
   }
-  return lines;
+  return notes;
 }
 
 }  // namespace napari::engine

@@ -22,6 +22,7 @@ struct EglDevice;
 struct GlDeviceInfo {
   int egl_index{-1};                // place in EGL's enumeration; -1: Mesa's surfaceless platform
   std::optional<int> cuda_ordinal;  // where EGL says which CUDA device it is
+  std::string egl_version;
   std::string vendor;
   std::string renderer;
   std::string version;

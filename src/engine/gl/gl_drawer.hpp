@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,12 @@ namespace napari::engine {
 // `backend=auto` asks before it falls back to the SIMD drawer.
 [[nodiscard]] gstx::Result<void> probe_gl_hardware(int device);
 
-// For `doctor`: a line a device with renderer, version, software or hardware, or why it cannot be used.
-[[nodiscard]] std::vector<std::string> describe_gl_devices();
+// For `doctor`: a note a device with EGL and GL version, renderer, software or hardware, or why it cannot be used.
+struct GlDeviceNote {
+  std::optional<int> cuda_ordinal;
+  std::string uuid;  // "GPU-…"; empty: EGL states none
+  std::string text;
+};
+[[nodiscard]] std::vector<GlDeviceNote> describe_gl_devices();
 
 }  // namespace napari::engine

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -33,9 +34,9 @@ class Drawer {
   Drawer& operator=(const Drawer&) = delete;
   virtual ~Drawer() = default;
 
-  [[nodiscard]] virtual std::string name() const = 0;  // "cpu (AVX2, 2 threads)"
+  [[nodiscard]] virtual std::string name() const = 0;  // [any] "cpu (AVX2, 2 threads)"
 
-  // Whether it draws in a GPU's memory: it then makes frames and fills GpuTargets as well.
+  // [any] Whether it draws in a GPU's memory: it then makes frames and fills GpuTargets as well.
   [[nodiscard]] virtual bool draws_on_gpu() const { return false; }
   // A frame of unspecified contents; `unavailable` where the bound on frames alive is reached or memory is short.
   [[nodiscard]] virtual gstx::Result<GpuFramePtr> make_frame(data::CanvasSize size) {
@@ -45,8 +46,15 @@ class Drawer {
 
   // Fills the whole target. The target may be smaller than plan.canvas (draw_scale): pixel (i, j) then samples canvas
   // coordinates ((i + 0.5) * canvas.width / size.width, …). A requested stop ends it early with `unavailable`.
+  // Errors tell what may help: `internal`, the back end is broken (a lost context, a hung fence) and another may draw this;
+  // `unavailable` without a stop, memory is short; `unsupported`, this back end can never draw this plan; and
+  // `failed_precondition`, the target is of a back end that is gone: ask draws_on_gpu again, draw into a new target.
   [[nodiscard]] virtual gstx::Result<void> draw(const data::RenderPlan& plan,
                                                 const DrawTarget& target, std::stop_token stop) = 0;
+
+  // `lost` is called, in any thread that uses a frame, when one that was drawn turns out not to be readable: what is shown has
+  // to be drawn again. Not after the drawer is gone. Null: no more.
+  virtual void listen_lost(std::function<void()> lost) { static_cast<void>(lost); }
 
   // Empty-space skipping never changes a bit of the picture; off only for tests and benchmarks.
   virtual void set_skipping(bool enabled) = 0;

@@ -34,6 +34,8 @@ struct CudaRows {
   void* stream{nullptr};  // CUstream of that context; null: its default stream
 };
 
+// `internal` from any method: this frame is lost (its back end died) and will stay so; whoever has it drops it with a warning
+// and goes on, since the plan is then drawn again with another back end. `unavailable`: no memory at the moment, drop it too.
 class GpuFrame {
  public:
   GpuFrame() = default;

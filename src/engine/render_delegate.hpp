@@ -38,7 +38,9 @@ class RenderDelegate {
   // [any] Grows with every submitted plan; 0: nothing to show yet.
   [[nodiscard]] virtual std::uint64_t damage() const = 0;
 
-  // [any] Whether pictures come as `frame`; then all of them do.
+  // [any] Whether the next picture is likely to come as `frame`: what a source offers first when it negotiates. It may change
+  // while playing, since the CPU draws for a GPU that fails and hands back later. The picture itself says what it is: a
+  // source renegotiates when the kind of the picture it has to push differs from what was negotiated, and wraps no other.
   [[nodiscard]] virtual bool draws_on_gpu() const { return false; }
 
   // [stream] The newest plan's picture: drawn now, or the one another source has just drawn. Blocks while drawing.

@@ -7,11 +7,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <glib.h>
 
 #include "engine/device_choice.hpp"
 #include "engine/frame_barcode.hpp"
 #include "engine/gl/gl_drawer.hpp"
 #include "engine/picture_pool.hpp"
+#include "engine/rebuilding_drawer.hpp"
 #include "engine/simd/simd_drawer.hpp"
 
 namespace napari::engine {
@@ -50,10 +52,11 @@ struct Renderer::Listener {
 Renderer::Renderer(std::unique_ptr<Drawer> drawer, Params params)
     : drawer_(std::move(drawer)),
       params_(std::move(params)),
-      pool_(std::make_shared<PicturePool>()),
-      draws_on_gpu_(drawer_->draws_on_gpu()) {}
+      pool_(std::make_shared<PicturePool>()) {
+  drawer_->listen_lost([this] { redraw(); });
+}
 
-Renderer::~Renderer() = default;
+Renderer::~Renderer() { drawer_->listen_lost(nullptr); }
 
 void Renderer::submit(data::RenderPlanPtr plan) {
   std::optional<std::stop_source> overtaken;
@@ -66,6 +69,20 @@ void Renderer::submit(data::RenderPlanPtr plan) {
     if (drawing_damage_ != 0 && stop_on_submit_) overtaken = stop_;
   }
   if (overtaken) overtaken->request_stop();
+  wake_listeners();
+}
+
+// What is shown cannot be read any more.
+void Renderer::redraw() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (plan_ == nullptr) return;
+    ++damage_;
+  }
+  wake_listeners();
+}
+
+void Renderer::wake_listeners() {
   std::vector<std::shared_ptr<Listener>> listeners;
   {
     const std::lock_guard lock(listeners_mutex_);
@@ -141,15 +158,27 @@ gstx::Result<PicturePtr> Renderer::draw(const data::RenderPlan& plan, const std:
   picture->stride_bytes = static_cast<std::size_t>(picture->size.width_px) * 4;
   picture->still = plan.still;
   picture->info.scene_version = plan.scene_version;
-  GSTX_TRY(draws_on_gpu_ ? draw_on_gpu(plan, *picture, stop) : draw_on_cpu(plan, *picture, stop));
+  GSTX_TRY(draw_anywhere(plan, *picture, stop));
   picture->info.render_end_ns = now_ns();
   note_draw_time(picture->info.render_end_ns - picture->info.render_start_ns);
   return PicturePtr(std::move(picture));
 }
 
+// A back end that was replaced meanwhile wants another target; it bounds how often that happens, and so does this.
+gstx::Result<void> Renderer::draw_anywhere(const data::RenderPlan& plan, Picture& picture,
+                                           const std::stop_token& stop) {
+  constexpr int kTriesMax = 8;
+  gstx::Result<void> drawn;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    drawn = drawer_->draws_on_gpu() ? draw_on_gpu(plan, picture, stop)
+                                    : draw_on_cpu(plan, picture, stop);
+    if (drawn || drawn.error().code != gstx::ErrorCode::failed_precondition) break;
+  }
+  return drawn;
+}
+
 gstx::Result<void> Renderer::draw_timed(const data::RenderPlan& plan, const DrawTarget& target,
                                         Picture& picture, const std::stop_token& stop) {
-  const std::lock_guard lock(drawer_mutex_);
   picture.info.render_start_ns = now_ns();
   GSTX_TRY(drawer_->draw(plan, target, stop));
   picture.info.frame_id = next_frame_id_++;
@@ -161,7 +190,10 @@ gstx::Result<void> Renderer::draw_on_cpu(const data::RenderPlan& plan, Picture& 
   const std::size_t bytes = picture.stride_bytes * static_cast<std::size_t>(picture.size.height_px);
   const std::shared_ptr<std::uint8_t> memory = pool_->take(bytes);
   const CpuTarget target{{memory.get(), bytes}, picture.stride_bytes, picture.size};
-  GSTX_TRY(draw_timed(plan, target, picture, stop));
+  {
+    const std::lock_guard lock(drawer_mutex_);
+    GSTX_TRY(draw_timed(plan, target, picture, stop));
+  }
   if (params_.frame_id_barcode)
     draw_barcode({target.rgba, target.stride_bytes, picture.size, plan.canvas},
                  picture.info.frame_id);
@@ -171,15 +203,30 @@ gstx::Result<void> Renderer::draw_on_cpu(const data::RenderPlan& plan, Picture& 
 
 gstx::Result<void> Renderer::draw_on_gpu(const data::RenderPlan& plan, Picture& picture,
                                          const std::stop_token& stop) {
-  GSTX_ASSIGN_OR_RETURN(picture.frame, drawer_->make_frame(picture.size));
-  GSTX_TRY(draw_timed(plan, GpuTarget{picture.frame}, picture, stop));
+  GpuFramePtr frame;
+  {
+    const std::lock_guard lock(drawer_mutex_);
+    GSTX_ASSIGN_OR_RETURN(frame, drawer_->make_frame(picture.size));
+    GSTX_TRY(draw_timed(plan, GpuTarget{frame}, picture, stop));
+  }
+  GSTX_TRY(write_barcode(plan, picture, *frame));
+  picture.frame = std::move(frame);
+  return {};
+}
+
+gstx::Result<void> Renderer::write_barcode(const data::RenderPlan& plan, const Picture& picture,
+                                           GpuFrame& frame) const {
   if (!params_.frame_id_barcode) return {};
   const data::CanvasSize barcode = barcode_extent(picture.size, plan.canvas);
   if (barcode.width_px == 0) return {};
   const std::size_t stride = static_cast<std::size_t>(barcode.width_px) * 4;
   std::vector<std::uint8_t> rgba(stride * static_cast<std::size_t>(barcode.height_px));
   draw_barcode({rgba, stride, picture.size, plan.canvas}, picture.info.frame_id);
-  return picture.frame->write(rgba, stride, barcode.width_px, barcode.height_px);
+  const auto written = frame.write(rgba, stride, barcode.width_px, barcode.height_px);
+  if (!written && written.error().code == gstx::ErrorCode::internal)
+    return gstx::fail(gstx::ErrorCode::failed_precondition,
+                      "the frame was lost: " + written.error().message);
+  return written;
 }
 
 void Renderer::note_draw_time(std::int64_t duration_ns) {
@@ -244,6 +291,23 @@ data::CanvasSize drawn_size(const data::RenderPlan& plan) {
           drawn_extent(plan.canvas.height_px, plan.draw_scale)};
 }
 
+namespace {
+
+// A GPU's drawer that outlives its back end; `with_cpu`: and that the CPU draws for where the GPU cannot.
+std::unique_ptr<Drawer> outliving(std::unique_ptr<Drawer> gpu, int device, bool with_cpu,
+                                  int threads) {
+  RebuildingDrawer::Params params;
+  params.make_gpu = [device] { return make_gl_drawer(device); };
+  if (with_cpu)
+    params.make_cpu = [threads]() -> gstx::Result<std::unique_ptr<Drawer>> {
+      return make_simd_drawer(threads);
+    };
+  params.on_warning = [](const std::string& text) { g_warning("%s", text.c_str()); };
+  return std::make_unique<RebuildingDrawer>(std::move(gpu), std::move(params));
+}
+
+}  // namespace
+
 gstx::Result<ChosenDrawer> make_drawer(const EngineConfig& config) {
   const auto on_cpu = [&](std::string reason) {
     return ChosenDrawer{make_simd_drawer(config.draw_threads), std::move(reason)};
@@ -253,14 +317,16 @@ gstx::Result<ChosenDrawer> make_drawer(const EngineConfig& config) {
   if (config.backend == BackendChoice::egl) {
     GSTX_TRY(device);
     GSTX_ASSIGN_OR_RETURN(std::unique_ptr<Drawer> drawer, make_gl_drawer(*device));
-    return ChosenDrawer{std::move(drawer), "asked for"};
+    return ChosenDrawer{outliving(std::move(drawer), *device, false, config.draw_threads),
+                        "asked for"};
   }
   if (!device) return on_cpu(device.error().message);
   const gstx::Result<void> hardware = probe_gl_hardware(*device);
   if (!hardware) return on_cpu(hardware.error().message);
   gstx::Result<std::unique_ptr<Drawer>> drawer = make_gl_drawer(*device);
   if (!drawer) return on_cpu(drawer.error().message);
-  return ChosenDrawer{std::move(*drawer), "a hardware GL device answers"};
+  return ChosenDrawer{outliving(std::move(*drawer), *device, true, config.draw_threads),
+                      "a hardware GL device answers"};
 }
 
 }  // namespace napari::engine

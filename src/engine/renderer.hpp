@@ -48,7 +48,7 @@ class Renderer final : public RenderDelegate {
   void resume();
 
   [[nodiscard]] std::uint64_t damage() const override;
-  [[nodiscard]] bool draws_on_gpu() const override { return draws_on_gpu_; }
+  [[nodiscard]] bool draws_on_gpu() const override { return drawer_->draws_on_gpu(); }
   [[nodiscard]] gstx::Result<PicturePtr> picture() override;
   std::uint64_t listen(std::function<void()> wake) override;
   void unlisten(std::uint64_t id) override;
@@ -63,6 +63,10 @@ class Renderer final : public RenderDelegate {
   struct Listener;
   [[nodiscard]] gstx::Result<PicturePtr> draw(const data::RenderPlan& plan,
                                               const std::stop_token& stop);
+  void redraw();
+  void wake_listeners();
+  [[nodiscard]] gstx::Result<void> draw_anywhere(const data::RenderPlan& plan, Picture& picture,
+                                                 const std::stop_token& stop);
   [[nodiscard]] gstx::Result<void> draw_on_cpu(const data::RenderPlan& plan, Picture& picture,
                                                const std::stop_token& stop);
   [[nodiscard]] gstx::Result<void> draw_on_gpu(const data::RenderPlan& plan, Picture& picture,
@@ -70,12 +74,13 @@ class Renderer final : public RenderDelegate {
   [[nodiscard]] gstx::Result<void> draw_timed(const data::RenderPlan& plan,
                                               const DrawTarget& target, Picture& picture,
                                               const std::stop_token& stop);
+  [[nodiscard]] gstx::Result<void> write_barcode(const data::RenderPlan& plan,
+                                                 const Picture& picture, GpuFrame& frame) const;
   void note_draw_time(std::int64_t duration_ns);
 
   const std::unique_ptr<Drawer> drawer_;
   const Params params_;
   const std::shared_ptr<PicturePool> pool_;
-  const bool draws_on_gpu_;
   std::mutex drawer_mutex_;         // one draw at a time; taken without mutex_ held
   std::uint64_t next_frame_id_{1};  // under drawer_mutex_
 

@@ -184,7 +184,9 @@ int serve(data::ServeConfig config) {
     return 2;
   }
   config.data_root = root.string();
-  return ServerApp(std::move(config)).run();
+  const int status = ServerApp(std::move(config)).run();  // and gone, with all its threads
+  runtime::shut_down();
+  return status;
 }
 
 }  // namespace napari::app

@@ -109,6 +109,10 @@ class Engine {
 // Initialises GStreamer and registers our elements on the first call.
 [[nodiscard]] gstx::Result<std::unique_ptr<Engine>> make_engine(const EngineConfig& config);
 
+// Frees what GStreamer keeps for the process, so that a leaks tracer reports what is alive. The last call of all: every engine is
+// gone, and make_engine fails from then on. Does nothing where no engine was ever made, or the second time. [main]
+void shut_down_gstreamer();
+
 // What this machine can do, a line an item, for `doctor`: ending in one sentence "draws with X, encodes with Y, because Z".
 [[nodiscard]] std::vector<std::string> probe_machine(const EngineConfig& config,
                                                      data::CanvasSize size, int fps,

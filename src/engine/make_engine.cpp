@@ -1,5 +1,6 @@
 #include "engine/make_engine.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -44,9 +45,17 @@ class GstEngine final : public Engine {
   const std::shared_ptr<Renderer> renderer_;
 };
 
+std::atomic<bool> shut_down{false};
+
 }  // namespace
 
+void shut_down_gstreamer() {
+  if (gst_is_initialized() != FALSE && !shut_down.exchange(true)) gst_deinit();
+}
+
 gstx::Result<void> ensure_gstreamer() {
+  if (shut_down.load())
+    return gstx::fail(gstx::ErrorCode::failed_precondition, "GStreamer has been shut down");
   static std::once_flag once;
   static gstx::Result<void> outcome;
   std::call_once(once, [] {

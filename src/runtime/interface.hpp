@@ -94,6 +94,9 @@ struct RuntimeConfig {
 [[nodiscard]] gstx::Result<std::unique_ptr<Runtime>> make_runtime(RuntimeConfig config,
                                                                   RuntimeEvents events);
 
+// Frees what the process holds beside its runtimes. The last call of all: every runtime is gone, none is made after it. [main]
+void shut_down();
+
 // Machine report for `doctor`.
 [[nodiscard]] std::vector<std::string> probe_machine(const data::ServeConfig& config);
 

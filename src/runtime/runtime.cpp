@@ -84,7 +84,6 @@ class RuntimeImpl final : public Runtime {
 
   // In the order in which they are built; the destructor goes the other way.
   std::unique_ptr<engine::Engine> engine_;
-  engine::EngineDescription description_;
   std::unique_ptr<gstx::ContextThread> aside_;  // opens images, draws thumbnails
   std::unique_ptr<RenderWorker> worker_;
   std::unique_ptr<gstx::ContextThread> chain_thread_;
@@ -97,8 +96,7 @@ RuntimeImpl::RuntimeImpl(RuntimeConfig config, RuntimeEvents events,
       events_(std::move(events)),
       memory_budget_bytes_(config_.serve.memory_budget_bytes > 0 ? config_.serve.memory_budget_bytes
                                                                  : data::default_budget_bytes()),
-      engine_(std::move(engine)),
-      description_(engine_->describe()) {
+      engine_(std::move(engine)) {
   aside_ = std::make_unique<gstx::ContextThread>("aside");
   worker_ = std::make_unique<RenderWorker>(
       RenderWorkerConfig{{config_.serve.canvas, config_.serve.fps, memory_budget_bytes_},
@@ -205,8 +203,9 @@ void RuntimeImpl::unsubscribe(std::uint64_t id) {
 
 RuntimeReport RuntimeImpl::report() const {
   RuntimeReport report;
-  report.draws_with = description_.draws_with;
-  report.draw_reason = description_.draw_reason;
+  engine::EngineDescription description = engine_->describe();  // changes when a GPU fails
+  report.draws_with = std::move(description.draws_with);
+  report.draw_reason = std::move(description.draw_reason);
   for (const auto& chain : chains_) report.tiers.push_back(chain->report());
   const auto drawn = worker_->report();
   report.level_drawn = drawn.level;
@@ -276,6 +275,8 @@ gstx::Result<std::unique_ptr<Runtime>> make_runtime(RuntimeConfig config, Runtim
   GSTX_ASSIGN_OR_RETURN(auto engine, engine::make_engine(settings));
   return make_runtime(std::move(config), std::move(events), std::move(engine));
 }
+
+void shut_down() { engine::shut_down_gstreamer(); }
 
 std::vector<std::string> probe_machine(const data::ServeConfig& config) {
   const auto settings = engine_config(config);

@@ -19,6 +19,8 @@ def expand(path: pathlib.Path, seen: tuple[pathlib.Path, ...] = ()) -> str:
         raise SystemExit(f"{path}: includes itself")
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() == "#pragma once":  # means nothing in what is one text now
+            continue
         found = INCLUDE.match(line)
         lines.append(expand(path.parent / found[1], (*seen, path)).rstrip("\n") if found else line)
     return "\n".join(lines) + "\n"

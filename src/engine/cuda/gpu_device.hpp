@@ -12,6 +12,8 @@
 
 namespace napari::engine {
 
+struct CudaDriver;
+
 struct GpuDevice {
   int cuda_ordinal{0};
   std::string name;
@@ -29,6 +31,7 @@ struct GpuList {
 
 // The error says what is missing: no driver, a driver too old for its devices, no device visible.
 [[nodiscard]] gstx::Result<GpuList> list_gpus();
+[[nodiscard]] gstx::Result<GpuList> list_gpus_of(const CudaDriver& driver);  // initialised
 
 // An ordinal ("0") or a UUID ("GPU-…", or a beginning of it that means one device). The error names what there is. Pure.
 [[nodiscard]] gstx::Result<int> find_gpu(std::string_view device,

@@ -16,6 +16,7 @@ PROGRAM = BUILD / "napari-cuda-server"
 DEMO_INPUT = Path("/usr/share/mricron/templates/ch2better.nii.gz")
 SECONDS_MAX = 60
 sys.path.insert(0, str(ROOT / "tests" / "_helpers"))
+import leaks  # noqa: E402
 import tap  # noqa: E402
 
 
@@ -82,11 +83,7 @@ class Lines(unittest.TestCase):
 
     def check_leaks(self, number: int) -> None:
         block, _ = BLOCKS[number]
-        output = self.run_block(block.replace("| grep napari-stats", ""),
-                                {"GST_TRACERS": "leaks", "GST_DEBUG": "GST_TRACER:7"})
-        # The tracer announces its record by a format string: without it nothing was traced.
-        self.assertIn("object-alive, type-name=(string)%s", output, output[-4000:])
-        alive = [line for line in output.splitlines() if re.search(r"object-alive, type-name=\(string\)[^%]", line)]
+        alive = leaks.alive(self.run_block(block.replace("| grep napari-stats", ""), leaks.TRACING))
         self.assertFalse(alive, "\n".join(alive)[:4000])
 
 
@@ -95,12 +92,34 @@ for index, (text, _) in enumerate(BLOCKS):
     def plain(self, number=index):
         self.check(number)
 
-    def leaks(self, number=index):
+    def traced(self, number=index):
         self.check_leaks(number)
 
     setattr(Lines, f"test_{index:02}_runs", plain)
     if "gst-launch-1.0" in text:
-        setattr(Lines, f"test_{index:02}_leaks_nothing", leaks)
+        setattr(Lines, f"test_{index:02}_leaks_nothing", traced)
+
+
+class LeaksTracer(unittest.TestCase):
+    # GStreamer by ctypes: a program that leaks one object of its choice.
+    LEAKY = ("import ctypes; gst = ctypes.CDLL('libgstreamer-1.0.so.0'); gst.gst_init(None, None); "
+             "{}; gst.gst_deinit()")
+
+    def alive_after(self, statement: str, tracing: dict[str, str]) -> list[str]:
+        done = subprocess.run([sys.executable, "-c", self.LEAKY.format(statement)], text=True, timeout=SECONDS_MAX,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **tracing})
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return leaks.alive(done.stdout)
+
+    def test_a_planted_leak_is_noticed(self):
+        found = self.alive_after("gst.gst_caps_new_empty_simple(b'planted/leak')", leaks.TRACING)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("planted/leak", found[0])
+
+    def test_no_leak_is_none_and_no_tracer_is_an_error(self):
+        self.assertEqual(self.alive_after("pass", leaks.TRACING), [])
+        with self.assertRaises(AssertionError):
+            self.alive_after("gst.gst_caps_new_empty_simple(b'planted/leak')", {"GST_TRACERS": "", "GST_DEBUG": "0"})
 
 
 class Extraction(unittest.TestCase):

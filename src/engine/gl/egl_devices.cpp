@@ -8,6 +8,8 @@
 #include <epoxy/egl.h>
 #include <fmt/format.h>
 
+#include "engine/cuda/gpu_device.hpp"
+
 namespace napari::engine {
 namespace {
 
@@ -87,7 +89,9 @@ gstx::Result<std::vector<EglDevice>> list_egl_devices() {
     return gstx::fail(ErrorCode::unsupported, "libEGL.so.1 is not installed (apt: libegl1)");
   }
   if (!epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_EXT_platform_base")) {
-    return gstx::fail(ErrorCode::unsupported, "EGL has no EGL_EXT_platform_base: no headless use");
+    return gstx::fail(
+        ErrorCode::unsupported,
+        "libEGL.so.1 is there, but no driver's EGL answers it (EGL_EXT_platform_base is missing)");
   }
   std::vector<EglDevice> devices;
   const bool listed = (epoxy_has_egl_extension(EGL_NO_DISPLAY, "EGL_EXT_device_enumeration") &&
@@ -138,6 +142,14 @@ gstx::Result<EglDevice> choose_egl_device(const std::vector<EglDevice>& devices,
 gstx::Result<EglDevice> find_egl_device(int device) {
   GSTX_ASSIGN_OR_RETURN(const auto devices, list_egl_devices());
   WantedGpu wanted{.ordinal = device};
+  if (const auto gpus = list_gpus()) {
+    for (const GpuDevice& gpu : gpus->devices) {
+      if (gpu.cuda_ordinal != device) continue;
+      wanted.known_to_cuda = true;
+      wanted.uuid = gpu.uuid;
+      wanted.name = gpu.name;
+    }
+  }
   return choose_egl_device(devices, wanted);
 }
 

@@ -54,8 +54,8 @@ class Lines(unittest.TestCase):
             subprocess.run([PROGRAM, "convert", DEMO_INPUT, demo], check=True, timeout=120)
 
     def run_block(self, block: str, extra: dict[str, str]) -> str:
-        env = dict(os.environ, GST_PLUGIN_PATH=str(BUILD / "gst-elements"),
-                   GST_REGISTRY=str(BUILD / "pipelines" / "registry.bin"), GST_DEBUG_NO_COLOR="1", **extra)
+        env = {**os.environ, "GST_PLUGIN_PATH": str(BUILD / "gst-elements"), "GST_DEBUG_NO_COLOR": "1",
+               "GST_REGISTRY": str(BUILD / "pipelines" / "registry.bin"), **extra}
         process = subprocess.Popen(["bash", "-e", "-o", "pipefail", "-c", block], cwd=self.root, env=env, text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         try:

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "engine/gl/gl_objects.hpp"
+#include "engine/gl/gl_fence.hpp"
 
 namespace napari::engine {
 namespace {
@@ -12,7 +12,8 @@ constexpr double kBandNs = 5e6;
 constexpr std::int64_t kMeasurablePixels = 2048;  // below, a band's time says more about the driver
 constexpr int kTile = 8;                          // edge of a work group
 constexpr std::int64_t kTilePx = std::int64_t{kTile} * kTile;
-constexpr GLuint64 kHangNs = 20'000'000'000;
+constexpr double kLetGoNs = 0.5e6;
+constexpr int kUnmeasuredMax = 16;
 
 std::int64_t now_ns() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
@@ -56,11 +57,8 @@ gstx::Result<void> BandPacer::run(const PixelRect& area, const std::stop_token& 
 }
 
 gstx::Result<void> BandPacer::finish() {
-  const GlFence fence;
-  if (!fence.wait(kHangNs)) {
-    return gstx::fail(gstx::ErrorCode::internal,
-                      "the GPU did not finish a band within 20 s or lost its context");
-  }
+  GSTX_TRY(finish_gpu("drawing"));
+  unmeasured_ = 0;
   if (pending_px_ >= kMeasurablePixels) {
     const double cost =
         static_cast<double>(now_ns() - pending_since_ns_) / static_cast<double>(pending_px_);
@@ -68,6 +66,15 @@ gstx::Result<void> BandPacer::finish() {
     const double change = std::min(cost, 2 * cost_ns_px_) - cost_ns_px_;
     cost_ns_px_ += change * (change > 0 ? 0.7 : 0.3);
   }
+  pending_px_ = 0;
+  return {};
+}
+
+gstx::Result<void> BandPacer::let_go() {
+  if (pending_px_ == 0) return {};
+  const double expected_ns =
+      static_cast<double>(pending_px_) * std::max(cost_ns_px_, cost_ns_px_min_);
+  if (expected_ns > kLetGoNs || ++unmeasured_ >= kUnmeasuredMax) return finish();
   pending_px_ = 0;
   return {};
 }

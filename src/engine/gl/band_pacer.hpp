@@ -24,6 +24,9 @@ class BandPacer {
                                        const std::function<void(const PixelRect&)>& dispatch);
   // Waits for what is under way.
   [[nodiscard]] gstx::Result<void> finish();
+  // Ends a picture that nobody reads yet: waits only where what is under way takes long, or where nothing was measured for a
+  // while. Else whoever reads the picture waits.
+  [[nodiscard]] gstx::Result<void> let_go();
 
  private:
   [[nodiscard]] std::int64_t pixels_left() const;
@@ -32,6 +35,7 @@ class BandPacer {
   double cost_ns_px_min_;
   std::int64_t pending_px_{0};
   std::int64_t pending_since_ns_{0};
+  int unmeasured_{0};  // pictures since the last wait
 };
 
 }  // namespace napari::engine

@@ -16,6 +16,8 @@ namespace {
 using gstx::ErrorCode;
 
 constexpr std::size_t kMessageMax = 500;
+constexpr const char* kNvMemory = "GL_NVX_gpu_memory_info";
+constexpr int kErrorsMax = 64;  // a lost context may have no end of them
 
 std::string gl_string(GLenum name) {
   const GLubyte* text = glGetString(name);
@@ -27,6 +29,8 @@ GLint gl_integer(GLenum name) {
   glGetIntegerv(name, &value);
   return value;
 }
+
+std::size_t bytes_of(GLint kib) { return static_cast<std::size_t>(std::max(kib, 0)) * 1024; }
 
 bool is_software(std::string_view renderer) {
   constexpr std::string_view kSoftware[] = {"llvmpipe", "softpipe", "swrast",
@@ -58,16 +62,21 @@ gstx::Result<EGLContext> make_context(EGLDisplay display) {
   GSTX_ASSIGN_OR_RETURN(EGLConfig config, choose_config(display));
   // Some drivers give exactly what is asked for, so the best is asked for first.
   constexpr EGLint kMinors[] = {6, 5, 4, 3};
-  for (const EGLint minor : kMinors) {
-    const EGLint attributes[] = {EGL_CONTEXT_MAJOR_VERSION,
-                                 4,
-                                 EGL_CONTEXT_MINOR_VERSION,
-                                 minor,
-                                 EGL_CONTEXT_OPENGL_PROFILE_MASK,
-                                 EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT,
-                                 EGL_NONE};
-    EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
-    if (context != EGL_NO_CONTEXT) return context;
+  // A context that is told when the GPU was reset, where the driver can: else a reset may end the process.
+  for (const EGLint on_reset : {EGL_CONTEXT_OPENGL_RESET_NOTIFICATION_STRATEGY, EGL_NONE}) {
+    for (const EGLint minor : kMinors) {
+      const EGLint attributes[] = {EGL_CONTEXT_MAJOR_VERSION,
+                                   4,
+                                   EGL_CONTEXT_MINOR_VERSION,
+                                   minor,
+                                   EGL_CONTEXT_OPENGL_PROFILE_MASK,
+                                   EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT,
+                                   on_reset,
+                                   EGL_LOSE_CONTEXT_ON_RESET,
+                                   EGL_NONE};
+      EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
+      if (context != EGL_NO_CONTEXT) return context;
+    }
   }
   return gstx::fail(ErrorCode::unsupported,
                     "no GL 4.3 core context (compute shaders need it): " + egl_error_text());
@@ -127,12 +136,23 @@ void GlContext::read_properties() {
   GLint64 storage = 0;
   glGetInteger64v(GL_MAX_SHADER_STORAGE_BLOCK_SIZE, &storage);
   limits_.storage_bytes = static_cast<std::size_t>(std::max<GLint64>(storage, 0));
-  if (epoxy_has_gl_extension("GL_NVX_gpu_memory_info")) {
-    const GLint kib = gl_integer(GL_GPU_MEMORY_INFO_TOTAL_AVAILABLE_MEMORY_NVX);
-    limits_.memory_bytes = static_cast<std::size_t>(std::max(kib, 0)) * 1024;
-  }
+  limits_.memory_bytes = epoxy_has_gl_extension(kNvMemory)
+                             ? bytes_of(gl_integer(GL_GPU_MEMORY_INFO_TOTAL_AVAILABLE_MEMORY_NVX))
+                             : free_memory_bytes().value_or(0);
   limits_.persistent_mapping =
       epoxy_gl_version() >= 44 || epoxy_has_gl_extension("GL_ARB_buffer_storage");
+}
+
+std::optional<std::size_t> GlContext::free_memory_bytes() const {
+  if (epoxy_has_gl_extension(kNvMemory)) {
+    return bytes_of(gl_integer(GL_GPU_MEMORY_INFO_CURRENT_AVAILABLE_VIDMEM_NVX));
+  }
+  if (epoxy_has_gl_extension("GL_ATI_meminfo")) {
+    GLint kib[4] = {};  // the pool, its largest block, the same of auxiliary memory
+    glGetIntegerv(GL_TEXTURE_FREE_MEMORY_ATI, kib);
+    return bytes_of(kib[0]);
+  }
+  return std::nullopt;
 }
 
 GlContext::~GlContext() {
@@ -156,9 +176,11 @@ std::string GlContext::describe() const {
 gstx::Result<void> GlContext::check(const char* doing) {
   const GLenum first = glGetError();
   if (first == GL_NO_ERROR) return {};
-  while (glGetError() != GL_NO_ERROR) {
+  for (int i = 0; i < kErrorsMax && glGetError() != GL_NO_ERROR; ++i) {
   }
   const std::string message = std::exchange(last_message_, {});
+  if (first == GL_CONTEXT_LOST)
+    return gstx::fail(ErrorCode::internal, fmt::format("the GPU lost its context while {}", doing));
   return gstx::fail(first == GL_OUT_OF_MEMORY ? ErrorCode::unavailable : ErrorCode::internal,
                     fmt::format("GL error {:#x} while {}{}{}", first, doing,
                                 message.empty() ? "" : ": ", message));

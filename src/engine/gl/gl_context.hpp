@@ -34,7 +34,7 @@ struct GlLimits {
   int texture_edge_px{0};          // 2-D
   int volume_edge_voxels{0};       // 3-D
   std::size_t storage_bytes{0};    // one shader storage block
-  std::size_t memory_bytes{0};     // of the device; 0: it does not say
+  std::size_t memory_bytes{0};     // of the device, or what was free of it; 0: it does not say
   bool persistent_mapping{false};  // GL 4.4 or ARB_buffer_storage
 };
 
@@ -55,6 +55,12 @@ class GlContext {
 
   // Runs `task` on the gl thread, with the context current, and waits for it. [any but gl]
   void run(const gstx::TaskQueue::Task& task) { thread_.run_sync(task); }
+  // Has the gl thread run `task` some time, which must not keep this context: the last to let go of it must not be that
+  // thread. [any]
+  void post(gstx::TaskQueue::Task task) { thread_.post(std::move(task)); }
+
+  // [gl] What the device has left for everybody, now; nothing where it does not say.
+  [[nodiscard]] std::optional<std::size_t> free_memory_bytes() const;
 
   // [gl] What GL has complained about since the last call; out of memory is `unavailable`, the rest `internal`.
   [[nodiscard]] gstx::Result<void> check(const char* doing);

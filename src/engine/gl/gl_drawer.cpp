@@ -1,11 +1,13 @@
 #include "engine/gl/gl_drawer.hpp"
 
 #include <atomic>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "engine/gl/gl_context.hpp"
+#include "engine/gl/gl_frame.hpp"
 #include "engine/gl/gl_painter.hpp"
 #include "engine/gl/plan_check.hpp"
 
@@ -14,31 +16,67 @@ namespace {
 
 class GlDrawer final : public Drawer {
  public:
-  GlDrawer(std::shared_ptr<GlContext> context, std::unique_ptr<GlPainter> painter)
-      : context_(std::move(context)), painter_(std::move(painter)) {}
+  GlDrawer(std::shared_ptr<GlFrames> frames, std::unique_ptr<GlPainter> painter)
+      : frames_(std::move(frames)), painter_(std::move(painter)) {}
   ~GlDrawer() override {
-    context_->run([this] { painter_.reset(); });
+    frames_->context()->run([this] { painter_.reset(); });
   }
 
   [[nodiscard]] std::string name() const override {
-    const GlDeviceInfo& info = context_->info();
+    const GlDeviceInfo& info = frames_->context()->info();
     return fmt::format("gl ({}{})", info.renderer, info.software ? ", software" : "");
+  }
+
+  [[nodiscard]] bool draws_on_gpu() const override { return true; }
+  [[nodiscard]] gstx::Result<GpuFramePtr> make_frame(data::CanvasSize size) override {
+    return frames_->make_frame(size);
   }
 
   [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const DrawTarget& target,
                                         std::stop_token stop) override {
-    const auto& pixels = std::get<CpuTarget>(target);
     GSTX_TRY(check_plan(plan));
-    GSTX_TRY(check_target(pixels));
-    gstx::Result<void> result;
-    context_->run([&] { result = painter_->paint(plan, pixels, skipping_.load(), stop); });
-    return result;
+    if (const auto* pixels = std::get_if<CpuTarget>(&target)) return draw(plan, *pixels, stop);
+    return draw(plan, std::get<GpuTarget>(target), stop);
   }
 
   void set_skipping(bool enabled) override { skipping_ = enabled; }
 
  private:
-  std::shared_ptr<GlContext> context_;
+  [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const GpuTarget& target,
+                                        const std::stop_token& stop) {
+    auto* const frame =
+        dynamic_cast<GlFrame*>(target.frame.get());  // whose it is, is to be checked
+    if (frame == nullptr || !frame->is_of(*frames_)) {
+      return gstx::fail(gstx::ErrorCode::failed_precondition,
+                        "the frame to draw into is not one of this drawer's");
+    }
+    return frames_->run([&] {
+      return painter_->paint(plan, {frame->begin_drawing(), frame->size()}, skipping_, stop);
+    });
+  }
+
+  [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const CpuTarget& target,
+                                        const std::stop_token& stop) {
+    GSTX_TRY(check_target(target));
+    const std::size_t row_bytes = static_cast<std::size_t>(target.size.width_px) * 4;
+    const auto rows = static_cast<std::size_t>(target.size.height_px);
+    std::shared_ptr<const std::uint8_t> pixels;
+    const auto drawn = frames_->run([&]() -> gstx::Result<void> {
+      GSTX_ASSIGN_OR_RETURN(const BufferLease codes, frames_->take_still(target.size));
+      const GLuint buffer = codes->buffer.get();
+      GSTX_TRY(painter_->paint(plan, {buffer, target.size}, skipping_, stop));
+      GSTX_ASSIGN_OR_RETURN(pixels, frames_->read(buffer, row_bytes * rows));
+      return {};
+    });
+    GSTX_TRY(drawn);
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::memcpy(target.rgba.data() + row * target.stride_bytes, pixels.get() + row * row_bytes,
+                  row_bytes);
+    }
+    return {};
+  }
+
+  const std::shared_ptr<GlFrames> frames_;
   std::unique_ptr<GlPainter> painter_;  // [gl]
   std::atomic<bool> skipping_{true};
 };
@@ -47,6 +85,7 @@ class GlDrawer final : public Drawer {
 
 gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int device) {
   GSTX_ASSIGN_OR_RETURN(const auto context, GlContext::open(device));
+  GSTX_ASSIGN_OR_RETURN(const auto frames, GlFrames::make(context));
   std::unique_ptr<GlPainter> painter;
   gstx::Result<void> ready;
   context->run([&] {
@@ -55,7 +94,7 @@ gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int device) {
     if (!ready) painter.reset();
   });
   GSTX_TRY(ready);
-  return std::make_unique<GlDrawer>(context, std::move(painter));
+  return std::make_unique<GlDrawer>(frames, std::move(painter));
 }
 
 gstx::Result<void> probe_gl_hardware(int device) {

@@ -146,24 +146,22 @@ gstx::Result<GlProgram*> GlPainter::program(const std::string& shader, TexelKind
   return &found->second;
 }
 
-gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CpuTarget& target,
+gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CodesTarget& target,
                                     bool skipping, const std::stop_token& stop) {
   const auto layers = std::count_if(plan.layers.begin(), plan.layers.end(),
                                     [&](const auto& l) { return has_content(l, plan.ndisplay); });
   const Pass pass{plan, target.size, layers <= 1, skipping, stop};
-  GSTX_TRY(frame_.bind(target.size, !pass.only_layer));
+  GSTX_TRY(frame_.bind(target, !pass.only_layer));
   if (layers == 0) frame_.clear_codes();
   if (!pass.only_layer) frame_.clear_blended();
   auto painted = paint_layers(pass);
-  glMemoryBarrier(GL_CLIENT_MAPPED_BUFFER_BARRIER_BIT | GL_BUFFER_UPDATE_BARRIER_BIT);
-  // Waited for also after a stop: the next picture writes to the same buffers.
-  GSTX_TRY(slice_pacer_.finish());
-  GSTX_TRY(mip_pacer_.finish());
+  // For whoever converts, copies or draws over it next.
+  glMemoryBarrier(GL_SHADER_STORAGE_BARRIER_BIT | GL_BUFFER_UPDATE_BARRIER_BIT);
+  GSTX_TRY(slice_pacer_.let_go());
+  GSTX_TRY(mip_pacer_.let_go());
   const auto complaints = context_.check("drawing");
   GSTX_TRY(painted);
-  GSTX_TRY(complaints);
-  frame_.read(target);
-  return {};
+  return complaints;
 }
 
 gstx::Result<void> GlPainter::paint_layers(const Pass& pass) {

@@ -27,8 +27,8 @@ class GlPainter {
 
   // Compiles what every picture needs, so that a driver that cannot is found out at the start.
   [[nodiscard]] gstx::Result<void> warm_up();
-  // A checked plan (check_plan) onto a checked target.
-  [[nodiscard]] gstx::Result<void> paint(const data::RenderPlan& plan, const CpuTarget& target,
+  // A checked plan (check_plan). The GPU may still be drawing for a moment when this returns: its later commands come after.
+  [[nodiscard]] gstx::Result<void> paint(const data::RenderPlan& plan, const CodesTarget& target,
                                          bool skipping, const std::stop_token& stop);
   [[nodiscard]] const PoolStats& pool_stats() const { return textures_.stats(); }
 

@@ -293,13 +293,20 @@ data::CanvasSize drawn_size(const data::RenderPlan& plan) {
 
 namespace {
 
-// A GPU's drawer that outlives its back end; `with_cpu`: and that the CPU draws for where the GPU cannot.
-std::unique_ptr<Drawer> outliving(std::unique_ptr<Drawer> gpu, int device, bool with_cpu,
-                                  int threads) {
+GlDrawerOptions gl_options(const EngineConfig& config) {
+  return {.vram_budget_bytes = config.vram_budget_bytes,
+          .vram_budget_percent = config.vram_budget_percent};
+}
+
+// A GPU's drawer that outlives its back end and, where the choice is ours, that the CPU draws for where the GPU cannot.
+std::unique_ptr<Drawer> outliving(std::unique_ptr<Drawer> gpu, int device,
+                                  const EngineConfig& config) {
   RebuildingDrawer::Params params;
-  params.make_gpu = [device] { return make_gl_drawer(device); };
-  if (with_cpu)
-    params.make_cpu = [threads]() -> gstx::Result<std::unique_ptr<Drawer>> {
+  params.make_gpu = [device, options = gl_options(config)] {
+    return make_gl_drawer(device, options);
+  };
+  if (config.backend == BackendChoice::automatic)
+    params.make_cpu = [threads = config.draw_threads]() -> gstx::Result<std::unique_ptr<Drawer>> {
       return make_simd_drawer(threads);
     };
   params.on_warning = [](const std::string& text) { g_warning("%s", text.c_str()); };
@@ -312,20 +319,21 @@ gstx::Result<ChosenDrawer> make_drawer(const EngineConfig& config) {
   const auto on_cpu = [&](std::string reason) {
     return ChosenDrawer{make_simd_drawer(config.draw_threads), std::move(reason)};
   };
+  GSTX_TRY(check_device_syntax(config.device));
   if (config.backend == BackendChoice::cpu) return on_cpu("asked for");
   const gstx::Result<int> device = resolve_device(config.device);
   if (config.backend == BackendChoice::egl) {
     GSTX_TRY(device);
-    GSTX_ASSIGN_OR_RETURN(std::unique_ptr<Drawer> drawer, make_gl_drawer(*device));
-    return ChosenDrawer{outliving(std::move(drawer), *device, false, config.draw_threads),
-                        "asked for"};
+    GSTX_ASSIGN_OR_RETURN(std::unique_ptr<Drawer> drawer,
+                          make_gl_drawer(*device, gl_options(config)));
+    return ChosenDrawer{outliving(std::move(drawer), *device, config), "asked for"};
   }
   if (!device) return on_cpu(device.error().message);
   const gstx::Result<void> hardware = probe_gl_hardware(*device);
   if (!hardware) return on_cpu(hardware.error().message);
-  gstx::Result<std::unique_ptr<Drawer>> drawer = make_gl_drawer(*device);
+  gstx::Result<std::unique_ptr<Drawer>> drawer = make_gl_drawer(*device, gl_options(config));
   if (!drawer) return on_cpu(drawer.error().message);
-  return ChosenDrawer{outliving(std::move(*drawer), *device, true, config.draw_threads),
+  return ChosenDrawer{outliving(std::move(*drawer), *device, config),
                       "a hardware GL device answers"};
 }
 

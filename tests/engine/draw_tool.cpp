@@ -189,6 +189,7 @@ data::RenderPlan plan_of(Options& options) {
   plan.canvas = {static_cast<int>(canvas[0]), static_cast<int>(canvas[1])};
   plan.draw_scale = options.number("--scale", "1");
   plan.ndisplay = plane ? 2 : 3;
+  plan.still = true;  // exact on every device
   data::PlanLayer layer;
   const auto contrast = options.numbers("--contrast", "0,1", 2);
   layer.transfer = {contrast[0], contrast[1], options.number("--gamma", "1"),

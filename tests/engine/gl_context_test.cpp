@@ -1,4 +1,4 @@
-// EGL devices, contexts and their ends, programs and the texture pool.
+// EGL devices, contexts and their ends, and programs.
 #include "engine/gl/gl_context.hpp"
 
 #include <fstream>
@@ -13,7 +13,6 @@
 #include "engine/gl/gl_drawer.hpp"
 #include "engine/gl/gl_objects.hpp"
 #include "engine/gl/gl_program.hpp"
-#include "engine/gl/texture_pool.hpp"
 #include "engine/gl_fixture.hpp"
 
 namespace napari::engine::gl_test {
@@ -94,59 +93,6 @@ TEST_F(GlContextTest, ShaderThatDoesNotCompileSaysWhy) {
   EXPECT_THAT(broken.error().message, HasSubstr("slice.comp (SAMPLER nonsense2D, LINEAR 0)"));
   EXPECT_GT(broken.error().message.size(), 80U) << "the compiler's words are missing";
   EXPECT_EQ(unknown.error().code, gstx::ErrorCode::not_found);
-}
-
-TEST_F(GlContextTest, PoolKeepsToItsBudget) {
-  constexpr std::size_t kBytes = 64 * 64 * 64;
-  std::vector<data::VoxelBlockPtr> blocks;
-  for (int i = 0; i < 5; ++i) {
-    blocks.push_back(make_block(DType::u8, {64, 64, 64}, [](auto...) { return 3.0; }));
-  }
-  const auto big = make_block(DType::u16, {64, 64, 128}, [](auto...) { return 3.0; });
-  context_->run([&] {
-    TexturePool pool(context_->limits(), 3 * kBytes);
-    for (const auto& block : blocks) {
-      ASSERT_TRUE(pool.volume(*block, {}));
-      ASSERT_LE(pool.stats().bytes, 3 * kBytes);
-    }
-    EXPECT_EQ(pool.stats().evictions, 2U);
-    ASSERT_TRUE(pool.volume(*blocks[2], {}));  // still there; now the most recent
-    EXPECT_EQ(pool.stats().uploads, 5U);
-    ASSERT_TRUE(pool.volume(*blocks[0], {}));  // replaces blocks[3]
-    ASSERT_TRUE(pool.volume(*blocks[2], {}));
-    ASSERT_TRUE(pool.volume(*blocks[4], {}));
-    EXPECT_EQ(pool.stats().uploads, 6U);
-    const auto refused = pool.volume(*big, {});
-    ASSERT_FALSE(refused);
-    EXPECT_THAT(refused.error().message, HasSubstr("1048576 bytes exceeds the texture budget"));
-    pool.clear();
-    EXPECT_EQ(pool.stats().bytes, 0U);
-    EXPECT_TRUE(context_->check("testing"));
-  });
-}
-
-TEST_F(GlContextTest, StoppedUploadGoesOnWhereItWas) {
-  // Three slabs of 4 MiB; what a stopped upload left must not be taken for the whole.
-  const auto block = make_block(DType::u8, {12, 1024, 1024}, [](auto z, auto y, auto x) {
-    return static_cast<double>((z * 31 + y + x * 3) % 251);
-  });
-  std::stop_source stop;
-  stop.request_stop();
-  context_->run([&] {
-    TexturePool pool(context_->limits(), 64 << 20);
-    const auto stopped = pool.volume(*block, stop.get_token());
-    ASSERT_FALSE(stopped);
-    EXPECT_EQ(stopped.error().code, gstx::ErrorCode::unavailable);
-    EXPECT_EQ(pool.stats().uploads, 0U);
-    const auto texture = pool.volume(*block, {});
-    ASSERT_TRUE(texture);
-    EXPECT_EQ(pool.stats().uploads, 1U);
-    std::vector<std::uint8_t> read(12 << 20);
-    glBindTexture(GL_TEXTURE_3D, *texture);
-    glPixelStorei(GL_PACK_ALIGNMENT, 1);
-    glGetTexImage(GL_TEXTURE_3D, 0, GL_RED_INTEGER, GL_UNSIGNED_BYTE, read.data());
-    EXPECT_EQ(std::memcmp(read.data(), block->voxels.get(), read.size()), 0);
-  });
 }
 
 std::size_t resident_bytes() {

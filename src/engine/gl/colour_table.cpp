@@ -1,11 +1,30 @@
 #include "engine/gl/colour_table.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include <fmt/format.h>
 
 #include "data/colormap.hpp"
 #include "engine/transfer_table.hpp"
 
 namespace napari::engine {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+float rounded_down(double value) {
+  const auto near = static_cast<float>(value);
+  return static_cast<double>(near) > value ? std::nextafter(near, -kInfinity) : near;
+}
+
+float rounded_up(double value) {
+  const auto near = static_cast<float>(value);
+  return static_cast<double>(near) < value ? std::nextafter(near, kInfinity) : near;
+}
+
+}  // namespace
 
 gstx::Result<ColourTable> make_colour_table(const data::Transfer& transfer, data::DType dtype,
                                             data::Interpolation interpolation) {
@@ -40,6 +59,16 @@ gstx::Result<ColourTable> make_colour_table(const data::Transfer& transfer, data
     table.entries.push_back({opacity * rgb[0], opacity * rgb[1], opacity * rgb[2], 0.0F});
   }
   return table;
+}
+
+ColourRange colour_range(const data::Transfer& transfer) {
+  ColourRange range;
+  range.dark = rounded_down(transfer.contrast_low);
+  // Above, since the shader's division may be a little short of 1 at the limit itself.
+  const double span = transfer.contrast_high - transfer.contrast_low;
+  const double top = span > 0 ? transfer.contrast_high + 1e-5 * span : transfer.contrast_low;
+  range.enough = std::nextafter(rounded_up(top), kInfinity);
+  return range;
 }
 
 }  // namespace napari::engine

@@ -26,4 +26,11 @@ struct ColourTable {
                                                           data::DType dtype,
                                                           data::Interpolation interpolation);
 
+// Values that a maximum need not tell apart, since their colours are the same to the last bit, by the table or computed.
+struct ColourRange {
+  float dark{0};    // as every value below it
+  float enough{0};  // as every value above it
+};
+[[nodiscard]] ColourRange colour_range(const data::Transfer& transfer);
+
 }  // namespace napari::engine

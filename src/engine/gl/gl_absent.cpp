@@ -6,7 +6,8 @@ namespace {
 constexpr const char* kReason = "this build has no EGL back end (meson option egl)";
 }
 
-gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int /*device*/) {
+gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int /*device*/,
+                                                     const GlDrawerOptions& /*options*/) {
   return gstx::fail(gstx::ErrorCode::unsupported, kReason);
 }
 

@@ -83,13 +83,13 @@ class GlDrawer final : public Drawer {
 
 }  // namespace
 
-gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int device) {
+gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int device, const GlDrawerOptions& options) {
   GSTX_ASSIGN_OR_RETURN(const auto context, GlContext::open(device));
   GSTX_ASSIGN_OR_RETURN(const auto frames, GlFrames::make(context));
   std::unique_ptr<GlPainter> painter;
   gstx::Result<void> ready;
   context->run([&] {
-    painter = std::make_unique<GlPainter>(*context);
+    painter = std::make_unique<GlPainter>(*context, options);
     ready = painter->warm_up();
     if (!ready) painter.reset();
   });

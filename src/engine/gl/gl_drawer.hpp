@@ -5,6 +5,7 @@
 // destroy it on any thread but the gl thread, which it owns.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,8 +16,15 @@
 
 namespace napari::engine {
 
+struct GlDrawerOptions {
+  std::int64_t vram_budget_bytes{0};  // for textures; 0: vram_budget_percent of the GPU's memory
+  double vram_budget_percent{50};     // 1..90
+  bool filter_in_software{false};     // moving volumes as on a GPU (docs/drawing.md): for tests
+};
+
 // `device` as in GlContext::open: the CUDA ordinal where EGL knows one, else the index of the EGL device.
-[[nodiscard]] gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(int device);
+[[nodiscard]] gstx::Result<std::unique_ptr<Drawer>> make_gl_drawer(
+    int device, const GlDrawerOptions& options = {});
 
 // `unsupported` with the reason where make_gl_drawer(device) would not give a drawer on real graphics hardware: what
 // `backend=auto` asks before it falls back to the SIMD drawer.

@@ -6,13 +6,12 @@
 #include <fmt/format.h>
 
 #include "engine/gl/ray_layout.hpp"
+#include "engine/gl/texel_format.hpp"
 
 namespace napari::engine {
 namespace {
 
 using data::Interpolation;
-
-constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 // Bindings and uniform locations of the shaders (gl/shaders).
 enum Binding : GLuint { kTable = 2, kAxes = 3, kRows = 3, kBricks = 4 };
@@ -36,12 +35,22 @@ enum Location : GLint {
   kDirectionStep,
   kFrontFirst,
   kFrontEnd,
+  kDark,
+  kEnough,
+  kCoarseShape,
+  kTexelScale,
 };
 
-std::size_t texture_budget(const GlContext& context) {
-  if (context.info().software) return 1024 * kMiB;
-  const std::size_t memory = context.limits().memory_bytes;
-  return memory == 0 ? 2048 * kMiB : memory / 2;
+const char* sampler_prefix(TexelKind kind) {
+  switch (kind) {
+    case TexelKind::unsigned_integer:
+      return "u";
+    case TexelKind::signed_integer:
+      return "i";
+    case TexelKind::floating:
+      break;
+  }
+  return "";
 }
 
 void dispatch(const PixelRect& area) {
@@ -111,39 +120,56 @@ bool has_content(const data::PlanLayer& layer, int ndisplay) {
 
 }  // namespace
 
-GlPainter::GlPainter(GlContext& context)
+GlPainter::GlPainter(GlContext& context, const GlDrawerOptions& options)
     : context_(context),
-      textures_(context.limits(), texture_budget(context)),
+      filters_(options.filter_in_software || !context.info().software),
+      textures_({.limits = context.limits(),
+                 .software = context.info().software,
+                 .budget_bytes = texture_budget(context, options),
+                 .free_bytes = [&context] { return context.free_memory_bytes(); }}),
       frame_(context.limits()),
-      // Guesses for llvmpipe on one core; a GPU soon learns that it is faster.
-      slice_pacer_(50.0, 0.0),
-      mip_pacer_(1000.0, context.info().software ? 300.0 : 0.0) {}
+      // Guesses for one core and for a GPU that is slow, whose first picture of 1080p is drawn in a few bands.
+      slice_pacer_(context.info().software ? 50.0 : 5.0, 0.0),
+      mip_pacer_(context.info().software ? 1000.0 : 10.0, context.info().software ? 300.0 : 0.0) {}
 
 gstx::Result<void> GlPainter::warm_up() {
-  for (const char* shader : {"slice.comp", "mip.comp"}) {
-    GSTX_TRY(program(shader, TexelKind::unsigned_integer, Interpolation::linear));
+  GSTX_TRY(slice_program(data::DType::u16, Interpolation::linear));
+  GSTX_TRY(volume_program(data::DType::u16, Interpolation::linear, filters_));
+  if (!context_.info().software) {
+    GSTX_TRY(volume_program(data::DType::u16, Interpolation::linear, false));
   }
-  GSTX_TRY(program("resolve.comp", TexelKind::floating, Interpolation::nearest));
+  GSTX_TRY(program("resolve.comp", {}));
   return context_.check("compiling shaders");
 }
 
-gstx::Result<GlProgram*> GlPainter::program(const std::string& shader, TexelKind kind,
-                                            Interpolation interpolation) {
-  const char* prefix = kind == TexelKind::unsigned_integer ? "u"
-                       : kind == TexelKind::signed_integer ? "i"
-                                                           : "";
-  const int linear = interpolation == Interpolation::linear ? 1 : 0;
-  const std::string key = fmt::format("{} {}{}", shader, prefix, linear);
+gstx::Result<GlProgram*> GlPainter::program(const std::string& shader,
+                                            const std::vector<std::string>& defines) {
+  std::string key = shader;
+  for (const std::string& define : defines) key += ", " + define;
   auto found = programs_.find(key);
   if (found == programs_.end()) {
-    const char* dimensions = shader == "mip.comp" ? "3D" : "2D";
-    GSTX_ASSIGN_OR_RETURN(
-        GlProgram compiled,
-        GlProgram::compile(shader, {fmt::format("SAMPLER {}sampler{}", prefix, dimensions),
-                                    fmt::format("LINEAR {}", linear)}));
+    GSTX_ASSIGN_OR_RETURN(GlProgram compiled, GlProgram::compile(shader, defines));
     found = programs_.emplace(key, std::move(compiled)).first;
   }
   return &found->second;
+}
+
+gstx::Result<GlProgram*> GlPainter::slice_program(data::DType dtype, Interpolation interpolation) {
+  return program("slice.comp",
+                 {fmt::format("SAMPLER {}sampler2D", sampler_prefix(texel_kind(dtype))),
+                  fmt::format("LINEAR {}", interpolation == Interpolation::linear ? 1 : 0)});
+}
+
+gstx::Result<GlProgram*> GlPainter::volume_program(data::DType dtype, Interpolation interpolation,
+                                                   bool filtered) {
+  // A filtered texture is seen as floating point, whatever it holds.
+  const TexelKind kind = filtered ? TexelKind::floating : texel_kind(dtype);
+  const int texel = kind == TexelKind::floating ? 2 : data::byte_size(dtype) <= 2 ? 0 : 1;
+  return program(
+      "mip.comp",
+      {fmt::format("SAMPLER {}sampler3D", sampler_prefix(kind)), fmt::format("TEXEL {}", texel),
+       fmt::format("LINEAR {}", interpolation == Interpolation::linear ? 1 : 0),
+       fmt::format("FILTER {}", filtered ? 1 : 0)});
 }
 
 gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CodesTarget& target,
@@ -215,7 +241,7 @@ gstx::Result<void> GlPainter::paint_patch(const data::PlanLayer& layer,
   const data::VoxelBlock& block = *patch.block;
   GSTX_ASSIGN_OR_RETURN(const GLuint texture, textures_.plane(block, pass.stop));
   GSTX_ASSIGN_OR_RETURN(const GlProgram* const shader,
-                        program("slice.comp", texel_kind(block.dtype), layer.interpolation));
+                        slice_program(block.dtype, layer.interpolation));
   shader->use();
   glActiveTexture(GL_TEXTURE0);
   glBindTexture(GL_TEXTURE_2D, texture);
@@ -225,33 +251,47 @@ gstx::Result<void> GlPainter::paint_patch(const data::PlanLayer& layer,
   return {};
 }
 
-gstx::Result<void> GlPainter::paint_volume(const data::PlanLayer& layer, const Pass& pass) {
+gstx::Result<void> GlPainter::bind_volume(const data::PlanLayer& layer, const Pass& pass) {
   const data::VolumeBlock& volume = *layer.volume;
   const data::VoxelBlock& block = *volume.block;
-  const RayLayout rays = lay_rays(pass.plan.volume, volume, pass.plan.canvas, pass.size);
-  GSTX_ASSIGN_OR_RETURN(const GLuint texture, textures_.volume(block, pass.stop));
+  const bool filtered = filters_ && !pass.plan.still && is_filterable(block.dtype) &&
+                        layer.interpolation == Interpolation::linear;
+  GSTX_ASSIGN_OR_RETURN(const GLuint texture, filtered ? textures_.filtered_volume(block, pass.stop)
+                                                       : textures_.volume(block, pass.stop));
   GSTX_ASSIGN_OR_RETURN(const GlProgram* const shader,
-                        program("mip.comp", texel_kind(block.dtype), layer.interpolation));
+                        volume_program(block.dtype, layer.interpolation, filtered));
   shader->use();
-  std::array<std::int64_t, 3> bricks{};
+  BrickShapes shapes;
   if (pass.skipping && volume.bricks != nullptr) {
     GSTX_ASSIGN_OR_RETURN(const GLuint buffer, textures_.bricks(block, volume.bricks));
     glBindBufferBase(GL_SHADER_STORAGE_BUFFER, kBricks, buffer);
-    bricks = volume.bricks->shape;
+    shapes = brick_shapes(*volume.bricks);
   } else {
     const float nothing = 0;
     no_bricks_.set(kBricks, &nothing, sizeof(nothing));
   }
-  rays_.set(kRows, rays.rows.data(), rays.rows.size() * sizeof(RowRays));
   glActiveTexture(GL_TEXTURE0);
   glBindTexture(GL_TEXTURE_3D, texture);
-  GSTX_TRY(set_colours(layer.transfer, block.dtype, layer.interpolation, pass));
   const auto set_shape = [](GLint location, const std::array<std::int64_t, 3>& s) {
     glUniform3i(location, static_cast<GLint>(s[0]), static_cast<GLint>(s[1]),
                 static_cast<GLint>(s[2]));
   };
   set_shape(kShape, block.shape);
-  set_shape(kBrickShape, bricks);
+  set_shape(kBrickShape, shapes.bricks);
+  set_shape(kCoarseShape, shapes.coarse);
+  glUniform1f(kTexelScale, texel_scale(block.dtype));
+  return {};
+}
+
+gstx::Result<void> GlPainter::paint_volume(const data::PlanLayer& layer, const Pass& pass) {
+  const data::VoxelBlock& block = *layer.volume->block;
+  const RayLayout rays = lay_rays(pass.plan.volume, *layer.volume, pass.plan.canvas, pass.size);
+  GSTX_TRY(bind_volume(layer, pass));
+  rays_.set(kRows, rays.rows.data(), rays.rows.size() * sizeof(RowRays));
+  GSTX_TRY(set_colours(layer.transfer, block.dtype, layer.interpolation, pass));
+  const ColourRange range = colour_range(layer.transfer);
+  glUniform1f(kDark, range.dark);
+  glUniform1f(kEnough, range.enough);
   glUniform1i(kFixedAxis, rays.fixed_axis);
   glUniform2fv(kFixedSlope, 1, rays.fixed_slope.data());
   glUniform3fv(kPointStep, 1, rays.point_step.data());
@@ -262,8 +302,7 @@ gstx::Result<void> GlPainter::paint_volume(const data::PlanLayer& layer, const P
 }
 
 gstx::Result<void> GlPainter::resolve(const Pass& pass) {
-  GSTX_ASSIGN_OR_RETURN(const GlProgram* const shader,
-                        program("resolve.comp", TexelKind::floating, Interpolation::nearest));
+  GSTX_ASSIGN_OR_RETURN(const GlProgram* const shader, program("resolve.comp", {}));
   shader->use();
   glUniform1i(kTargetWidth, pass.size.width_px);
   return slice_pacer_.run({0, 0, pass.size.width_px, pass.size.height_px}, pass.stop, dispatch);

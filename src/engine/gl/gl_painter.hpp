@@ -14,6 +14,7 @@
 #include "engine/gl/colour_table.hpp"
 #include "engine/gl/frame_store.hpp"
 #include "engine/gl/gl_context.hpp"
+#include "engine/gl/gl_drawer.hpp"
 #include "engine/gl/gl_program.hpp"
 #include "engine/gl/slice_layout.hpp"
 #include "engine/gl/texture_pool.hpp"
@@ -23,7 +24,7 @@ namespace napari::engine {
 
 class GlPainter {
  public:
-  explicit GlPainter(GlContext& context);
+  GlPainter(GlContext& context, const GlDrawerOptions& options);
 
   // Compiles what every picture needs, so that a driver that cannot is found out at the start.
   [[nodiscard]] gstx::Result<void> warm_up();
@@ -50,13 +51,21 @@ class GlPainter {
                                                std::pair<int, int> axis_start, const Pass& pass);
   [[nodiscard]] gstx::Result<void> paint_volume(const data::PlanLayer& layer, const Pass& pass);
   [[nodiscard]] gstx::Result<void> resolve(const Pass& pass);
+  // The volume of a layer, its bricks and its program, ready for a dispatch.
+  [[nodiscard]] gstx::Result<void> bind_volume(const data::PlanLayer& layer, const Pass& pass);
   // Compiles on first use.
-  [[nodiscard]] gstx::Result<GlProgram*> program(const std::string& shader, TexelKind kind,
-                                                 data::Interpolation interpolation);
+  [[nodiscard]] gstx::Result<GlProgram*> program(const std::string& shader,
+                                                 const std::vector<std::string>& defines);
+  [[nodiscard]] gstx::Result<GlProgram*> slice_program(data::DType dtype,
+                                                       data::Interpolation interpolation);
+  [[nodiscard]] gstx::Result<GlProgram*> volume_program(data::DType dtype,
+                                                        data::Interpolation interpolation,
+                                                        bool filtered);
   [[nodiscard]] gstx::Result<void> set_colours(const data::Transfer& transfer, data::DType dtype,
                                                data::Interpolation interpolation, const Pass& pass);
 
   GlContext& context_;
+  const bool filters_;  // moving volumes are interpolated by the texture unit
   TexturePool textures_;
   FrameStore frame_;
   std::map<std::string, GlProgram> programs_;

@@ -1,0 +1,210 @@
+// The texture pool: what is uploaded is what a texture then holds, in every dtype and with either way to map; its budget, a device
+// that is short of memory, and uploads that are stopped.
+#include <cstring>
+#include <vector>
+
+#include <epoxy/gl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/gl/gl_context.hpp"
+#include "engine/gl/texel_format.hpp"
+#include "engine/gl/texture_pool.hpp"
+#include "engine/gl_fixture.hpp"
+
+namespace napari::engine::gl_test {
+namespace {
+
+using data::DType;
+using testing::HasSubstr;
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+class GlUploadTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = GlContext::open(0);
+    if (!opened) GTEST_SKIP() << "no EGL device to draw with: " << opened.error().message;
+    context_ = *std::move(opened);
+  }
+  TexturePool::Params params(std::size_t budget_bytes) const {
+    return {.limits = context_->limits(),
+            .software = context_->info().software,
+            .budget_bytes = budget_bytes,
+            .free_bytes = {}};
+  }
+  std::shared_ptr<GlContext> context_;
+};
+
+std::vector<std::byte> texels(GLenum target, GLuint texture, const data::VoxelBlock& block) {
+  const TexelFormat format = texel_format(block.dtype);
+  std::vector<std::byte> read(
+      static_cast<std::size_t>(block.shape[0] * block.shape[1] * block.shape[2]) *
+      texel_bytes(block.dtype));
+  glBindTexture(target, texture);
+  glPixelStorei(GL_PACK_ALIGNMENT, 1);
+  glGetTexImage(target, 0, format.format, format.type, read.data());
+  return read;
+}
+
+std::vector<std::byte> expected_texels(const data::VoxelBlock& block) {
+  const auto count = static_cast<std::size_t>(block.shape[0] * block.shape[1] * block.shape[2]);
+  std::vector<std::byte> expected(count * texel_bytes(block.dtype));
+  if (block.dtype != DType::f64) {
+    std::memcpy(expected.data(), block.voxels.get(), expected.size());
+    return expected;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    double value = 0;
+    std::memcpy(&value, block.voxels.get() + i * sizeof(value), sizeof(value));
+    const auto narrow = static_cast<float>(value);
+    std::memcpy(expected.data() + i * sizeof(narrow), &narrow, sizeof(narrow));
+  }
+  return expected;
+}
+
+TEST_F(GlUploadTest, EveryVoxelArrives) {
+  // Odd widths, several slots, and more slots than the ring has.
+  for (const bool persistent : {true, false}) {
+    for (const DType dtype : {DType::u8, DType::u16, DType::u32, DType::i8, DType::i16, DType::i32,
+                              DType::f32, DType::f64}) {
+      const ValueRange range = value_range(dtype);
+      const auto value = [&](auto z, auto y, auto x) {
+        return range.low +
+               (range.high - range.low) * static_cast<double>((z * 31 + y * 7 + x) % 251) / 251;
+      };
+      const auto volume = make_block(dtype, {23, 217, 1033}, value);
+      const auto plane = make_block(dtype, {1, 1203, 4099}, value);
+      context_->run([&] {
+        TexturePool::Params made = params(256 * kMiB);
+        made.limits.persistent_mapping = made.limits.persistent_mapping && persistent;
+        TexturePool pool(std::move(made));
+        const auto texture = pool.volume(*volume, {});
+        ASSERT_TRUE(texture) << texture.error().message;
+        EXPECT_EQ(texels(GL_TEXTURE_3D, *texture, *volume), expected_texels(*volume))
+            << data::to_string(dtype);
+        const auto flat = pool.plane(*plane, {});
+        ASSERT_TRUE(flat) << flat.error().message;
+        EXPECT_EQ(texels(GL_TEXTURE_2D, *flat, *plane), expected_texels(*plane))
+            << data::to_string(dtype);
+        EXPECT_TRUE(context_->check("testing"));
+      });
+    }
+  }
+}
+
+TEST_F(GlUploadTest, StoppedUploadGoesOnWhereItWas) {
+  // Several slots; what a stopped upload left must not be taken for the whole.
+  const auto block = make_block(DType::u8, {20, 1024, 1024}, [](auto z, auto y, auto x) {
+    return static_cast<double>((z * 31 + y + x * 3) % 251);
+  });
+  std::stop_source stop;
+  stop.request_stop();
+  context_->run([&] {
+    TexturePool pool(params(64 * kMiB));
+    const auto stopped = pool.volume(*block, stop.get_token());
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().code, gstx::ErrorCode::unavailable);
+    EXPECT_EQ(pool.stats().uploads, 0U);
+    const auto texture = pool.volume(*block, {});
+    ASSERT_TRUE(texture);
+    EXPECT_EQ(pool.stats().uploads, 1U);
+    EXPECT_EQ(texels(GL_TEXTURE_3D, *texture, *block), expected_texels(*block));
+  });
+}
+
+TEST_F(GlUploadTest, PoolKeepsToItsBudget) {
+  constexpr std::size_t kBytes = 64 * 64 * 64;
+  std::vector<data::VoxelBlockPtr> blocks;
+  for (int i = 0; i < 5; ++i) {
+    blocks.push_back(make_block(DType::u8, {64, 64, 64}, [](auto...) { return 3.0; }));
+  }
+  const auto big = make_block(DType::u16, {64, 64, 128}, [](auto...) { return 3.0; });
+  context_->run([&] {
+    TexturePool pool(params(3 * kBytes));
+    for (const auto& block : blocks) {
+      ASSERT_TRUE(pool.volume(*block, {}));
+      ASSERT_LE(pool.stats().bytes, 3 * kBytes);
+    }
+    EXPECT_EQ(pool.stats().evictions, 2U);
+    ASSERT_TRUE(pool.volume(*blocks[2], {}));  // still there; now the most recent
+    EXPECT_EQ(pool.stats().uploads, 5U);
+    ASSERT_TRUE(pool.volume(*blocks[0], {}));  // replaces blocks[3]
+    ASSERT_TRUE(pool.volume(*blocks[2], {}));
+    ASSERT_TRUE(pool.volume(*blocks[4], {}));
+    EXPECT_EQ(pool.stats().uploads, 6U);
+    const auto refused = pool.volume(*big, {});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("1048576 bytes exceeds the texture budget"));
+    pool.clear();
+    EXPECT_EQ(pool.stats().bytes, 0U);
+    EXPECT_TRUE(context_->check("testing"));
+  });
+}
+
+TEST_F(GlUploadTest, PoolLeavesOthersTheirMemory) {
+  const auto block = [](std::int64_t planes) {
+    return make_block(DType::u8, {planes, 256, 256}, [](auto...) { return 3.0; });
+  };
+  const auto first = block(64);  // 4 MiB
+  const auto second = block(64);
+  const auto large = block(160);  // 10 MiB
+  std::size_t free = 256 * kMiB + 5 * kMiB;
+  context_->run([&] {
+    TexturePool::Params made = params(64 * kMiB);
+    made.free_bytes = [&] { return std::optional(free); };
+    TexturePool pool(std::move(made));
+    ASSERT_TRUE(pool.volume(*first, {}));
+    free -= 4 * kMiB;
+    ASSERT_TRUE(pool.volume(*second, {}));  // 1 MiB may be taken: the first has to go
+    EXPECT_EQ(pool.stats().textures, 1U);
+    EXPECT_EQ(pool.stats().evictions, 1U);
+    const auto refused = pool.volume(*large, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, gstx::ErrorCode::unavailable);
+    EXPECT_THAT(refused.error().message, HasSubstr("10485760 bytes"));
+    EXPECT_THAT(refused.error().message, HasSubstr(std::to_string(free) + " bytes are free"));
+    free = 512 * kMiB;
+    EXPECT_TRUE(pool.volume(*large, {})) << "another program has given memory back";
+  });
+}
+
+TEST_F(GlUploadTest, OutOfMemoryDropsTheOthersAndSaysHowMuchWasAsked) {
+  const auto small = make_block(DType::u8, {8, 8, 8}, [](auto...) { return 3.0; });
+  auto huge = std::make_shared<data::VoxelBlock>(*small);
+  huge->id = data::next_block_id();
+  const std::int64_t edge = context_->limits().volume_edge_voxels;
+  huge->shape = {edge, edge, edge};  // never uploaded: there is no such texture
+  context_->run([&] {
+    TexturePool pool(params(std::size_t{1} << 60));
+    ASSERT_TRUE(pool.volume(*small, {}));
+    const auto refused = pool.volume(*huge, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, gstx::ErrorCode::unavailable);
+    EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("{} bytes", edge * edge * edge)));
+    EXPECT_EQ(pool.stats().textures, 0U) << "the others were not dropped before the second try";
+    EXPECT_EQ(pool.stats().bytes, 0U);
+    const auto again = pool.volume(*small, {});
+    EXPECT_TRUE(again);
+    EXPECT_TRUE(context_->check("testing"));
+  });
+}
+
+TEST_F(GlUploadTest, BudgetIsAsAskedOrAShareOfTheDevice) {
+  EXPECT_EQ(texture_budget(*context_, {.vram_budget_bytes = 12345}), 12345U);
+  const std::size_t half = texture_budget(*context_, {});
+  const std::size_t tenth = texture_budget(*context_, {.vram_budget_percent = 10});
+  EXPECT_NEAR(static_cast<double>(half), 5 * static_cast<double>(tenth), 8);
+  std::size_t memory = context_->limits().memory_bytes;
+  if (memory == 0) memory = (context_->info().software ? 2048 : 4096) * kMiB;
+  EXPECT_NEAR(static_cast<double>(half), 0.5 * static_cast<double>(memory), 2);
+  context_->run([&] {
+    const auto free = context_->free_memory_bytes();
+    EXPECT_EQ(free.has_value(), context_->limits().memory_bytes != 0);
+    EXPECT_LE(free.value_or(0), context_->limits().memory_bytes);
+  });
+}
+
+}  // namespace
+}  // namespace napari::engine::gl_test

@@ -151,7 +151,7 @@ const std::vector<Option> kOptions = {
      APPLY(assign(c.fps, parse_integer(v, 1, 240)))},
     {"backend", "NAME", "auto | egl | cpu: what draws [auto]",
      APPLY(assign(c.backend, parse_choice(v, {"auto", "egl", "cpu"})))},
-    {"device", "GPU", "GPU that draws and encodes: CUDA ordinal or UUID (GPU-..., MIG-...) [0]",
+    {"device", "GPU", "GPU that draws: CUDA ordinal or UUID (GPU-..., MIG-...), see `doctor` [0]",
      APPLY(assign_text(c.device, v, "a device"))},
     {"encoder", "NAME", "auto | nvenc | x264 | openh264: what encodes [auto]",
      APPLY(assign(c.encoder, parse_choice(v, {"auto", "nvenc", "x264", "openh264"})))},

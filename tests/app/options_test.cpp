@@ -44,6 +44,9 @@ TEST(Options, BadValuesNameTheOptionAndWhatIsAllowed) {
             "NAPARI_CUDA_PORT: \"70000\" is not an integer in 0..65535");
   EXPECT_NE(error_of({"--heartbeat-s", "nan"}), "");
   EXPECT_NE(error_of({"--bitrate", "12X"}), "");
+  EXPECT_EQ(error_of({"--device="}), "--device: a device may not be empty");
+  EXPECT_NE(error_of({"--vram-budget", "91%"}), "");
+  EXPECT_NE(error_of({"--vram-budget", "1M"}), "");
   EXPECT_NE(error_of({"--token", "short"}), "");
 }
 
@@ -66,6 +69,22 @@ TEST(Options, QuantitiesHaveSuffixes) {
   const auto percent = parse_serve({"--memory-budget=10%"}, {});
   ASSERT_TRUE(percent);
   EXPECT_DOUBLE_EQ(percent->memory_budget_percent, 10);
+}
+
+TEST(Options, TheGpuIsAnOrdinalOrAUuidAndItsMemoryHasABudget) {
+  const auto defaults = parse_serve({}, {});
+  ASSERT_TRUE(defaults);
+  EXPECT_EQ(defaults->device, "0");
+  EXPECT_EQ(defaults->vram_budget_bytes, 0);
+  EXPECT_DOUBLE_EQ(defaults->vram_budget_percent, 50);
+  const auto config = parse_serve({"--vram-budget", "8G"}, {"NAPARI_CUDA_DEVICE=GPU-1b2c"});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->device, "GPU-1b2c");
+  EXPECT_EQ(config->vram_budget_bytes, std::int64_t{8} << 30);
+  const auto percent = parse_serve({"--vram-budget=20%"}, {"NAPARI_CUDA_VRAM_BUDGET=8G"});
+  ASSERT_TRUE(percent);
+  EXPECT_EQ(percent->vram_budget_bytes, 0);
+  EXPECT_DOUBLE_EQ(percent->vram_budget_percent, 20);
 }
 
 TEST(Options, APortOfZeroIsOffAlsoWithNapari) {

@@ -13,7 +13,8 @@ tl::unexpected<gstx::Error> absent() {
 
 }  // namespace
 
-gstx::Result<std::unique_ptr<CudaConverter>> CudaConverter::make(GstCudaContext* /*context*/) {
+gstx::Result<std::unique_ptr<CudaConverter>> CudaConverter::make(GstCudaContext* /*context*/,
+                                                                 KernelSource /*source*/) {
   return absent();
 }
 gstx::Result<void> load_cuda() { return absent(); }

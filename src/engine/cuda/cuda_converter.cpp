@@ -42,9 +42,10 @@ struct Loaded {
 };
 
 // What came with the build; where the driver refuses that or there is none, what NVRTC compiles.
-gstx::Result<Loaded> load_kernel(const CudaDriver& driver, int compute) {
-  const EmbeddedKernel embedded = embedded_convert_kernel();
-  std::string reason = "the build had no nvcc";
+gstx::Result<Loaded> load_kernel(const CudaDriver& driver, int compute, KernelSource source) {
+  const EmbeddedKernel embedded =
+      source == KernelSource::built ? embedded_convert_kernel() : EmbeddedKernel{};
+  std::string reason = "none came with the build";
   if (const std::string origin = embedded_origin(embedded, compute); !origin.empty()) {
     const auto module = load_module(driver, embedded.fatbin.data());
     if (module) return Loaded{*module, origin};
@@ -93,11 +94,11 @@ class LoadedConverter final : public CudaConverter {
   LoadedConverter(const LoadedConverter&) = delete;
   LoadedConverter& operator=(const LoadedConverter&) = delete;
 
-  [[nodiscard]] gstx::Result<void> load() {
+  [[nodiscard]] gstx::Result<void> load(KernelSource source) {
     GSTX_ASSIGN_OR_RETURN(const int compute, compute_of(driver_, context_.get()));
     const PushedCudaContext pushed(context_.get());
     GSTX_TRY(pushed.check());
-    GSTX_ASSIGN_OR_RETURN(kernel_, load_kernel(driver_, compute));
+    GSTX_ASSIGN_OR_RETURN(kernel_, load_kernel(driver_, compute, source));
     return {};
   }
 
@@ -131,12 +132,13 @@ class LoadedConverter final : public CudaConverter {
 
 }  // namespace
 
-gstx::Result<std::unique_ptr<CudaConverter>> CudaConverter::make(GstCudaContext* context) {
+gstx::Result<std::unique_ptr<CudaConverter>> CudaConverter::make(GstCudaContext* context,
+                                                                 KernelSource source) {
   if (context == nullptr)
     return gstx::fail(ErrorCode::invalid_argument, "a CUDA converter without a CUDA context");
   GSTX_ASSIGN_OR_RETURN(const CudaDriver* driver, cuda_driver());
   auto converter = std::make_unique<LoadedConverter>(*driver, context);
-  GSTX_TRY(converter->load());
+  GSTX_TRY(converter->load(source));
   return converter;
 }
 

@@ -30,10 +30,14 @@ struct CudaVideo {
   std::array<std::size_t, 3> stride_bytes{};
 };
 
+// `built`: what nvcc compiled with the build, else what NVRTC compiles; `runtime`: what NVRTC compiles, for tests.
+enum class KernelSource { built, runtime };
+
 class CudaConverter {
  public:
   // Loads the kernel into `context`, which it keeps alive.
-  [[nodiscard]] static gstx::Result<std::unique_ptr<CudaConverter>> make(GstCudaContext* context);
+  [[nodiscard]] static gstx::Result<std::unique_ptr<CudaConverter>> make(
+      GstCudaContext* context, KernelSource source = KernelSource::built);
   CudaConverter() = default;
   CudaConverter(const CudaConverter&) = delete;
   CudaConverter& operator=(const CudaConverter&) = delete;

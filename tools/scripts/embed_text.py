@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes text files into one C++ source, their `#include "name"` lines expanded from the same folder.
+"""Writes text files into one C++ source, their `#include "name"` lines expanded from the same folder or one above it.
 
     embed_text.py --header HEADER --function NAME --output FILE.cpp TEXT...
 
@@ -10,8 +10,15 @@ import argparse
 import pathlib
 import re
 
-INCLUDE = re.compile(r'^\s*#include\s+"([^"/]+)"\s*$')
+INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 PIECE = 8000  # characters of one literal: compilers need not take more than 65536 bytes
+
+
+def included(path: pathlib.Path, name: str) -> pathlib.Path:
+    for folder in path.resolve().parents:
+        if (folder / name).is_file():
+            return folder / name
+    raise SystemExit(f"{path}: there is no {name}")
 
 
 def expand(path: pathlib.Path, seen: tuple[pathlib.Path, ...] = ()) -> str:
@@ -22,7 +29,7 @@ def expand(path: pathlib.Path, seen: tuple[pathlib.Path, ...] = ()) -> str:
         if line.strip() == "#pragma once":  # means nothing in what is one text now
             continue
         found = INCLUDE.match(line)
-        lines.append(expand(path.parent / found[1], (*seen, path)).rstrip("\n") if found else line)
+        lines.append(expand(included(path, found[1]), (*seen, path)).rstrip("\n") if found else line)
     return "\n".join(lines) + "\n"
 
 

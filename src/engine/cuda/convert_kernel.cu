@@ -1,6 +1,6 @@
 // The entry points of the convert kernel: one thread a block of 4 x 2 pixels. What a block does is in convert_block.hpp.
 // Compiled by nvcc with the build and by NVRTC for the device found: no other include.
-#include "convert_block.hpp"
+#include "engine/cuda/convert_block.hpp"
 
 using napari::engine::kernel::ConvertJob;
 

@@ -11,8 +11,9 @@ namespace {
 // The napari client drops its backlog silently and waits for the next: never more than 2 s, a late frame included.
 constexpr std::int64_t kIdrIntervalMs = 1900;
 
+// In whatever memory the elements agree on.
 std::string raw_caps(const std::string& fields, int fps) {
-  return fmt::format("video/x-raw,{},framerate={}/1", fields, fps);
+  return fmt::format("video/x-raw(ANY),{},framerate={}/1", fields, fps);
 }
 
 }  // namespace

@@ -25,6 +25,12 @@ def output(*command) -> str:
     return subprocess.run(list(map(str, command)), text=True, capture_output=True, check=True).stdout.strip()
 
 
+def git(*command) -> str:
+    """Of this repository; a source tree without one has no commit to name."""
+    done = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, *command], text=True, capture_output=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
 class Libraries:
     """Which file the machine's loader would take for a soname."""
 
@@ -122,8 +128,8 @@ class Bundle:
         return sorted(packages)
 
     def version(self, packages: list[str]) -> str:
-        lines = [output(self.build / "napari-cuda-server", "--version"), f"commit {output('git', '-C', ROOT, 'describe', '--always', '--dirty', '--abbrev=12')}",
-                 f"committed {output('git', '-C', ROOT, 'log', '-1', '--format=%cI')}",
+        lines = [output(self.build / "napari-cuda-server", "--version"), f"commit {git('describe', '--always', '--dirty', '--abbrev=12')}",
+                 f"committed {git('log', '-1', '--format=%cI')}",
                  "needs glibc {}.{} or newer, x86-64".format(*contents.GLIBC_NEWEST)]
         versions = output("dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages).splitlines()
         return "\n".join([*lines, "holds files of these Debian packages:", *sorted(versions)]) + "\n"
@@ -140,8 +146,8 @@ def package_of(path: pathlib.Path) -> str:
 
 
 def pack(folder: pathlib.Path, out: pathlib.Path) -> None:
-    when = output("git", "-C", ROOT, "log", "-1", "--format=%ct")
-    subprocess.run(["tar", "--sort=name", f"--mtime=@{when}", "--owner=0", "--group=0", "--numeric-owner", "-I", "zstd -15 -T0 -q", "-cf", out,
+    when = git("log", "-1", "--format=%ct")
+    subprocess.run(["tar", "--sort=name", f"--mtime=@{when if when != 'unknown' else 0}", "--owner=0", "--group=0", "--numeric-owner", "-I", "zstd -15 -T0 -q", "-cf", out,
                     "-C", folder.parent, folder.name], check=True)
 
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace napari::elements {
 namespace {
+
+using engine::MemoryKind;
 
 constexpr int kSizeMin = 2;
 
@@ -112,40 +115,79 @@ GstStructure* unchanged_structure(const GstStructure* structure) {
 
 }  // namespace
 
+namespace {
+
+// In the order in which an element that knows all of them prefers them.
+constexpr std::array kAllKinds{MemoryKind::cuda, MemoryKind::gpu_frame, MemoryKind::system};
+
+GstCaps* parse_for(const char* text, std::span<const MemoryKind> kinds) {
+  GstCaps* fields = gst_caps_from_string(text);
+  GstCaps* all = gst_caps_new_empty();
+  for (guint i = 0; i < gst_caps_get_size(fields); ++i)
+    gst_caps_append(all, engine::make_caps_for(gst_caps_get_structure(fields, i), kinds));
+  gst_caps_unref(fields);
+  return all;
+}
+
+void merge(GstCaps*& caps, GstStructure* structure, MemoryKind kind) {
+  caps = gst_caps_merge(caps, engine::make_caps_for(structure, std::array{kind}));
+  gst_structure_free(structure);
+}
+
+// What video of `kind` comes out of, best first.
+std::span<const MemoryKind> sources_of(MemoryKind kind) {
+  static constexpr std::array kOfCuda{MemoryKind::cuda};
+  static constexpr std::array kOfSystem{MemoryKind::gpu_frame, MemoryKind::system};
+  if (kind == MemoryKind::cuda) return kOfCuda;
+  if (kind == MemoryKind::system) return kOfSystem;
+  return {};
+}
+
+}  // namespace
+
 GstCaps* make_convert_sink_caps() {
-  return gst_caps_from_string(
+  return parse_for(
       "video/x-raw, format=(string)RGBA, width=(int)[2, 16384], height=(int)[2, 16384], "
-      "framerate=(fraction)[0/1, 2147483647/1]");
+      "framerate=(fraction)[0/1, 2147483647/1]",
+      kAllKinds);
 }
 
 GstCaps* make_convert_source_caps() {
-  return gst_caps_from_string(
+  GstCaps* video = parse_for(
       "video/x-raw, format=(string){ NV12, I420 }, width=(int)[2, 16384, 2], height=(int)[2, "
       "16384, 2], "
       "framerate=(fraction)[0/1, 2147483647/1], colorimetry=(string){ bt709, bt601 }, "
       "chroma-site=(string)jpeg; "
       "video/x-raw, format=(string)Y444, width=(int)[2, 16384], height=(int)[2, 16384], "
-      "framerate=(fraction)[0/1, 2147483647/1], colorimetry=(string){ bt709, bt601 }; "
-      "video/x-raw, format=(string)RGBA, width=(int)[2, 16384], height=(int)[2, 16384], "
-      "framerate=(fraction)[0/1, 2147483647/1]");
+      "framerate=(fraction)[0/1, 2147483647/1], colorimetry=(string){ bt709, bt601 }",
+      std::array{MemoryKind::cuda, MemoryKind::system});
+  gst_caps_append(video, make_convert_sink_caps());
+  return video;
 }
 
-GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps, bool flip) {
+GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps,
+                                const ConvertAbilities& can) {
   GstCaps* result = gst_caps_new_empty();
   GstCaps* unchanged = gst_caps_new_empty();
   for (guint i = 0; i < gst_caps_get_size(caps); ++i) {
     const GstStructure* structure = gst_caps_get_structure(caps, i);
     const bool rgba = may_have_format(structure, {"RGBA"});
-    if (direction == GST_PAD_SINK && rgba) {
-      gst_caps_append_structure(result, video_structure(structure, true));
-      gst_caps_append_structure(result, video_structure(structure, false));
-    } else if (direction == GST_PAD_SRC && may_have_format(structure, {"NV12", "I420", "Y444"})) {
-      gst_caps_append_structure(result, rgba_structure(structure));
+    const bool video = may_have_format(structure, {"NV12", "I420", "Y444"});
+    for (const MemoryKind kind : kAllKinds) {
+      if (!engine::allows_memory(caps, i, kind)) continue;
+      if (kind == MemoryKind::cuda && !can.cuda) continue;
+      const MemoryKind out = kind == MemoryKind::cuda ? kind : MemoryKind::system;
+      if (direction == GST_PAD_SINK && rgba) {
+        merge(result, video_structure(structure, true), out);
+        merge(result, video_structure(structure, false), out);
+      } else if (direction == GST_PAD_SRC && video) {
+        for (const MemoryKind source : sources_of(kind))
+          merge(result, rgba_structure(structure), source);
+      }
+      if (rgba && !can.flip) merge(unchanged, unchanged_structure(structure), kind);
     }
-    if (rgba && !flip) gst_caps_append_structure(unchanged, unchanged_structure(structure));
   }
-  gst_caps_append(result, unchanged);
-  return result;
+  return gst_caps_merge(result, unchanged);
 }
 
 GstCaps* fixate_convert_caps(GstCaps* other, data::CanvasSize wanted) {

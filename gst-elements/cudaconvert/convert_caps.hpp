@@ -9,12 +9,20 @@ namespace napari::elements {
 
 inline constexpr int kConvertSizeMax = 16384;
 
+// The pad templates: every kind of memory, whatever this machine has.
 [[nodiscard]] GstCaps* make_convert_sink_caps();
 [[nodiscard]] GstCaps* make_convert_source_caps();
 
+struct ConvertAbilities {
+  bool flip{false};  // then nothing passes through
+  bool cuda{true};   // whether CUDA memory can be converted here
+};
+
 // What the other pad can have when the pad on `direction`'s side has `caps`: a picture grows or keeps its size; 4:2:0 is
-// even; RGBA passes through unchanged unless `flip`. Borrows `caps`; the caller owns the result.
-[[nodiscard]] GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps, bool flip);
+// even; RGBA passes through unchanged unless it is flipped. CUDA memory stays CUDA memory; a GPU picture and system memory
+// become system memory. Borrows `caps`; the caller owns the result.
+[[nodiscard]] GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps,
+                                              const ConvertAbilities& can);
 
 // Fixates `other` (owned) as near to `wanted` as it allows, NV12 in BT.709 first.
 [[nodiscard]] GstCaps* fixate_convert_caps(GstCaps* other, data::CanvasSize wanted);

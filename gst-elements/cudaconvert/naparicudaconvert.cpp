@@ -1,12 +1,12 @@
 #include "cudaconvert/naparicudaconvert.h"
 
 #include <atomic>
-#include <memory>
-#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "cudaconvert/convert_caps.hpp"
+#include "cudaconvert/picture_convert.hpp"
 #include "element_type.hpp"
 #include "engine/elements.hpp"
 #include "gstx/gst_error.hpp"
@@ -18,66 +18,25 @@ namespace {
 
 namespace data = napari::data;
 namespace engine = napari::engine;
-using gstx::ErrorCode;
-using gstx::fail;
 
-class CudaConvert {
- public:
-  void start() {
-    const int threads = threads_ > 0 ? threads_.load() : data::core_budget().draw_threads;
-    converter_ = std::make_unique<engine::ColorConverter>(threads);
-    kept_size_.reset();
-  }
-  void stop() { converter_.reset(); }
+using napari::elements::PictureConvert;
 
-  [[nodiscard]] gstx::Result<void> set_output(const GstVideoInfo& out) {
-    const GstVideoColorMatrix matrix = out.colorimetry.matrix;
-    if (matrix != GST_VIDEO_COLOR_MATRIX_BT709 && matrix != GST_VIDEO_COLOR_MATRIX_BT601)
-      return fail(ErrorCode::unsupported, "the colorimetry is neither bt709 nor bt601");
-    options_.matrix = matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? engine::ColorMatrix::bt709
-                                                             : engine::ColorMatrix::bt601;
-    options_.bottom_first = flip_;
-    return {};
-  }
+// Of this process, found out when the first element starts.
+const gstx::Result<void>& cuda_here() {
+  static const gstx::Result<void> loaded = engine::load_cuda();
+  return loaded;
+}
 
-  [[nodiscard]] gstx::Result<void> convert(GstVideoFrame& in, GstVideoFrame& out) {
-    const engine::RgbaView source{
-        .rgba = static_cast<const std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&in, 0)),
-        .stride_bytes = static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&in, 0)),
-        .size = {GST_VIDEO_FRAME_WIDTH(&in), GST_VIDEO_FRAME_HEIGHT(&in)}};
-    engine::VideoTarget target{.size = {GST_VIDEO_FRAME_WIDTH(&out), GST_VIDEO_FRAME_HEIGHT(&out)}};
-    switch (GST_VIDEO_FRAME_FORMAT(&out)) {
-      case GST_VIDEO_FORMAT_NV12:
-        target.layout = engine::VideoLayout::nv12;
-        break;
-      case GST_VIDEO_FORMAT_I420:
-        target.layout = engine::VideoLayout::i420;
-        break;
-      case GST_VIDEO_FORMAT_Y444:
-        target.layout = engine::VideoLayout::y444;
-        break;
-      default:
-        return fail(ErrorCode::internal, "an output format that the caps do not offer");
-    }
-    for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(&out); ++plane) {
-      target.planes[plane] = static_cast<std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&out, plane));
-      target.stride_bytes[plane] =
-          static_cast<std::size_t>(GST_VIDEO_FRAME_PLANE_STRIDE(&out, plane));
-    }
-    kept_size_ = target.size;
-    return converter_->convert(source, target, options_);
-  }
+// The C++ half; init news, finalize deletes.
+struct CudaConvert {
+  explicit CudaConvert(GstElement* element) : context(element) {}
 
-  // The output keeps its size once a picture has left: what follows (encoder, SPS, decoder) never sees the drawn one.
-  [[nodiscard]] std::optional<data::CanvasSize> kept_size() const { return kept_size_; }
-
-  std::atomic<bool> flip_{false};
-  std::atomic<int> threads_{0};
-
- private:
-  std::unique_ptr<engine::ColorConverter> converter_;
-  engine::ConvertOptions options_;
-  std::optional<data::CanvasSize> kept_size_;  // [stream]
+  PictureConvert pictures;
+  engine::CudaContextSlot context;
+  // From start to stop; what the machine has is not asked before, and every kind of memory is offered.
+  std::atomic<bool> started{false};
+  std::atomic<bool> refusal_told{false};
+  bool lost_told{false};  // [stream]
 };
 
 struct NapariCudaConvert {
@@ -97,10 +56,10 @@ enum Property : guint { kPropNone, kPropFlip, kPropThreads };
 void set_property(GObject* self, guint id, const GValue* value, GParamSpec* spec) noexcept {
   switch (id) {
     case kPropFlip:
-      impl(self).flip_ = g_value_get_boolean(value) != FALSE;
+      impl(self).pictures.flip = g_value_get_boolean(value) != FALSE;
       break;
     case kPropThreads:
-      impl(self).threads_ = g_value_get_int(value);
+      impl(self).pictures.threads = g_value_get_int(value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(self, id, spec);
@@ -111,10 +70,10 @@ void set_property(GObject* self, guint id, const GValue* value, GParamSpec* spec
 void get_property(GObject* self, guint id, GValue* value, GParamSpec* spec) noexcept {
   switch (id) {
     case kPropFlip:
-      g_value_set_boolean(value, impl(self).flip_);
+      g_value_set_boolean(value, impl(self).pictures.flip);
       break;
     case kPropThreads:
-      g_value_set_int(value, impl(self).threads_);
+      g_value_set_int(value, impl(self).pictures.threads);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(self, id, spec);
@@ -122,13 +81,30 @@ void get_property(GObject* self, guint id, GValue* value, GParamSpec* spec) noex
   }
 }
 
+// --- caps ---
+
+bool offers_cuda(const CudaConvert& convert) { return !convert.started || cuda_here(); }
+
 GstCaps* transform_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps* caps,
                         GstCaps* filter) noexcept {
-  GstCaps* all = napari::elements::transform_convert_caps(direction, caps, impl(self).flip_);
+  GstCaps* all = napari::elements::transform_convert_caps(
+      direction, caps, {.flip = impl(self).pictures.flip, .cuda = offers_cuda(impl(self))});
   if (filter == nullptr) return all;
   GstCaps* some = gst_caps_intersect_full(filter, all, GST_CAPS_INTERSECT_FIRST);
   gst_caps_unref(all);
   return some;
+}
+
+// Refused CUDA memory says why, once: upstream reports no more than "not negotiated".
+gboolean accept_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps* caps) noexcept {
+  const gboolean accepted = parent_class->accept_caps(self, direction, caps);
+  CudaConvert& convert = impl(self);
+  if (accepted == FALSE && engine::memory_kind_of(caps) == engine::MemoryKind::cuda &&
+      !offers_cuda(convert) && !convert.refusal_told.exchange(true))
+    gstx::post_warning(GST_ELEMENT(self),
+                       {cuda_here().error().code, fmt::format("CUDA memory is not taken here: {}",
+                                                              cuda_here().error().message)});
+  return accepted;
 }
 
 GstCaps* fixate_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps* caps,
@@ -137,23 +113,83 @@ GstCaps* fixate_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps*
   const GstStructure* structure = gst_caps_get_structure(caps, 0);
   gst_structure_get_int(structure, "width", &wanted.width_px);
   gst_structure_get_int(structure, "height", &wanted.height_px);
-  if (direction == GST_PAD_SINK) wanted = impl(self).kept_size().value_or(wanted);
+  if (direction == GST_PAD_SINK) wanted = impl(self).pictures.kept_size().value_or(wanted);
   return napari::elements::fixate_convert_caps(other, wanted);
 }
 
-gboolean set_info(GstVideoFilter* self, GstCaps* in, GstVideoInfo*, GstCaps* out,
+gboolean set_info(GstVideoFilter* self, GstCaps* in, GstVideoInfo* in_info, GstCaps* out,
                   GstVideoInfo* out_info) noexcept {
-  if (gst_caps_is_equal(in, out) != FALSE) return TRUE;  // passes through
-  if (auto set = impl(self).set_output(*out_info); !set) {
+  if (auto set = impl(self).pictures.set_caps({in, *in_info}, {out, *out_info}); !set) {
     GST_ERROR_OBJECT(self, "%s", set.error().message.c_str());
     return FALSE;
   }
   return TRUE;
 }
 
+// --- buffers ---
+
+gboolean decide_allocation(GstBaseTransform* self, GstQuery* query) noexcept {
+  PictureConvert& pictures = impl(self).pictures;
+  if (!pictures.makes_output()) return parent_class->decide_allocation(self, query);
+  pictures.set_takes_video_meta(
+      gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr) != FALSE);
+  // The output brings its own memory.
+  while (gst_query_get_n_allocation_pools(query) > 0)
+    gst_query_remove_nth_allocation_pool(query, 0);
+  return TRUE;
+}
+
+gboolean propose_allocation(GstBaseTransform* self, GstQuery* decided, GstQuery* query) noexcept {
+  CudaConvert& convert = impl(self);
+  if (decided == nullptr || convert.pictures.input_kind() == engine::MemoryKind::system)
+    return parent_class->propose_allocation(self, decided, query);
+  gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+  GstCaps* caps = nullptr;
+  gst_query_parse_allocation(query, &caps, nullptr);
+  if (convert.pictures.input_kind() != engine::MemoryKind::cuda || caps == nullptr) return TRUE;
+  // Without a pool of ours upstream takes one of its own.
+  const auto context = convert.context.ensure(-1);
+  if (!context) return TRUE;
+  const auto pool = engine::make_cuda_pool(*context, caps, 0);
+  GstVideoInfo info;
+  if (pool && gst_video_info_from_caps(&info, caps) != FALSE)
+    gst_query_add_allocation_pool(query, pool->get(), static_cast<guint>(info.size), 0, 0);
+  return TRUE;
+}
+
+// A picture whose back end is gone is left out; its credit goes back, since the same plan will be drawn again.
+GstFlowReturn drop_lost(GstBaseTransform* self, const gstx::Error& error) {
+  if (!std::exchange(impl(self).lost_told, true)) gstx::post_warning(GST_ELEMENT(self), error);
+  gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self), engine::make_credit_event());
+  return GST_BASE_TRANSFORM_FLOW_DROPPED;
+}
+
+GstFlowReturn prepare_output_buffer(GstBaseTransform* self, GstBuffer* in,
+                                    GstBuffer** out) noexcept {
+  PictureConvert& pictures = impl(self).pictures;
+  if (gst_base_transform_is_passthrough(self) != FALSE || !pictures.makes_output())
+    return parent_class->prepare_output_buffer(self, in, out);
+  auto made = pictures.make_output(in);
+  if (!made && made.error().code == gstx::ErrorCode::failed_precondition) return GST_FLOW_FLUSHING;
+  if (!made && pictures.is_lost_picture(made.error())) return drop_lost(self, made.error());
+  if (!made) {
+    gstx::post_error(GST_ELEMENT(self), made.error());
+    return GST_FLOW_ERROR;
+  }
+  impl(self).lost_told = false;
+  *out = made->release();
+  parent_class->copy_metadata(self, in, *out);
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn transform(GstBaseTransform* self, GstBuffer* in, GstBuffer* out) noexcept {
+  if (impl(self).pictures.makes_output()) return GST_FLOW_OK;  // made when it was prepared
+  return parent_class->transform(self, in, out);
+}
+
 GstFlowReturn transform_frame(GstVideoFilter* self, GstVideoFrame* in,
                               GstVideoFrame* out) noexcept {
-  if (auto converted = impl(self).convert(*in, *out); !converted) {
+  if (auto converted = impl(self).pictures.convert(*in, *out); !converted) {
     gstx::post_error(GST_ELEMENT(self), converted.error());
     return GST_FLOW_ERROR;
   }
@@ -168,7 +204,7 @@ gboolean transform_meta(GstBaseTransform* self, GstBuffer* out, GstMeta* meta,
 
 void init(GTypeInstance* instance, gpointer) noexcept {
   auto* self = reinterpret_cast<NapariCudaConvert*>(instance);
-  self->impl = new CudaConvert();
+  self->impl = new CudaConvert(GST_ELEMENT(self));
   // A frame dropped here would take its credit with it: rate is the source's business.
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
 }
@@ -203,9 +239,62 @@ void install_metadata(GstElementClass* element) {
   gst_element_class_set_static_metadata(
       element, "napari picture converter", "Filter/Converter/Video/Scaler/Colorspace",
       "Converts RGBA to NV12, I420 or Y444 in limited range (BT.709, or BT.601 by the colorimetry "
-      "in "
-      "the caps), flips it and scales it up to a fixed size; exact to one code value",
+      "in the caps), flips it and scales it up to a fixed size; exact to one code value. Where the "
+      "picture is: on the CPU, on the GPU that drew it, or in CUDA memory",
       "napari-cuda-server");
+}
+
+// --- events, queries, states ---
+
+gboolean query(GstBaseTransform* self, GstPadDirection direction, GstQuery* asked) noexcept {
+  if (impl(self).context.answer(asked)) return TRUE;
+  return parent_class->query(self, direction, asked);
+}
+
+gboolean sink_event(GstBaseTransform* self, GstEvent* event) noexcept {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) impl(self).pictures.interrupt();
+  if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) impl(self).pictures.resume();
+  return parent_class->sink_event(self, event);
+}
+
+void set_context(GstElement* self, GstContext* context) noexcept {
+  impl(self).context.offer(context);
+  GST_ELEMENT_CLASS(parent_class)->set_context(self, context);
+}
+
+GstStateChangeReturn change_state(GstElement* self, GstStateChange transition) noexcept {
+  // Before the pads are deactivated, which waits for a picture that may be waiting for memory.
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) impl(self).pictures.interrupt();
+  return GST_ELEMENT_CLASS(parent_class)->change_state(self, transition);
+}
+
+void install_vfuncs(GstBaseTransformClass* transform_class) {
+  transform_class->passthrough_on_same_caps = TRUE;
+  transform_class->transform_caps = transform_caps;
+  transform_class->accept_caps = accept_caps;
+  transform_class->fixate_caps = fixate_caps;
+  transform_class->decide_allocation = decide_allocation;
+  transform_class->propose_allocation = propose_allocation;
+  transform_class->prepare_output_buffer = prepare_output_buffer;
+  transform_class->transform = transform;
+  transform_class->transform_meta = transform_meta;
+  transform_class->query = query;
+  transform_class->sink_event = sink_event;
+  transform_class->start = [](GstBaseTransform* self) noexcept -> gboolean {
+    CudaConvert& convert = impl(self);
+    static_cast<void>(cuda_here());
+    convert.refusal_told = false;
+    convert.lost_told = false;
+    convert.pictures.start();
+    convert.started = true;
+    return TRUE;
+  };
+  transform_class->stop = [](GstBaseTransform* self) noexcept -> gboolean {
+    impl(self).started = false;
+    impl(self).pictures.stop();
+    impl(self).context.release();
+    return TRUE;
+  };
 }
 
 void class_init(gpointer klass, gpointer) noexcept {
@@ -218,23 +307,14 @@ void class_init(gpointer klass, gpointer) noexcept {
   };
   install_properties(object);
 
-  auto* transform = GST_BASE_TRANSFORM_CLASS(klass);
-  transform->passthrough_on_same_caps = TRUE;
-  transform->transform_caps = transform_caps;
-  transform->fixate_caps = fixate_caps;
-  transform->transform_meta = transform_meta;
-  transform->start = [](GstBaseTransform* self) noexcept -> gboolean {
-    impl(self).start();
-    return TRUE;
-  };
-  transform->stop = [](GstBaseTransform* self) noexcept -> gboolean {
-    impl(self).stop();
-    return TRUE;
-  };
+  install_vfuncs(GST_BASE_TRANSFORM_CLASS(klass));
   auto* filter = GST_VIDEO_FILTER_CLASS(klass);
   filter->set_info = set_info;
   filter->transform_frame = transform_frame;
-  install_metadata(GST_ELEMENT_CLASS(klass));
+  auto* element = GST_ELEMENT_CLASS(klass);
+  element->set_context = set_context;
+  element->change_state = change_state;
+  install_metadata(element);
 }
 
 }  // namespace

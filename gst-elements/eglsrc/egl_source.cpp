@@ -1,8 +1,9 @@
 #include "eglsrc/egl_source.hpp"
 
+#include <array>
 #include <chrono>
-#include <cstring>
 #include <optional>
+#include <span>
 
 #include <fmt/format.h>
 #include <gst/video/video.h>
@@ -27,16 +28,32 @@ struct Negotiated {
   data::CanvasSize size;
   int fps_n{60};
   int fps_d{1};
+  GstVideoInfo info{};
 };
 
 std::optional<Negotiated> parse(GstCaps* caps) {
   GstVideoInfo info;
   if (caps == nullptr || gst_video_info_from_caps(&info, caps) == FALSE) return std::nullopt;
   if (info.fps_n <= 0 || info.fps_d <= 0) return std::nullopt;
-  return Negotiated{{info.width, info.height}, info.fps_n, info.fps_d};
+  return Negotiated{{info.width, info.height}, info.fps_n, info.fps_d, info};
+}
+
+GstCaps* caps_in(std::span<const engine::MemoryKind> kinds) {
+  GstStructure* fields = gst_structure_from_string(
+      "video/x-raw, format=(string)RGBA, width=(int)[2, 16384], height=(int)[2, 16384], "
+      "framerate=(fraction)[1/1, 240/1], pixel-aspect-ratio=(fraction)1/1",
+      nullptr);
+  GstCaps* caps = engine::make_caps_for(fields, kinds);
+  gst_structure_free(fields);
+  return caps;
 }
 
 }  // namespace
+
+GstCaps* make_source_caps() {
+  return caps_in(std::array{engine::MemoryKind::cuda, engine::MemoryKind::gpu_frame,
+                            engine::MemoryKind::system});
+}
 
 GstCaps* fixate_source_caps(GstCaps* caps) {
   caps = gst_caps_truncate(gst_caps_make_writable(caps));
@@ -75,7 +92,7 @@ gstx::Result<void> EglSource::show(data::CanvasSize canvas) {
 gstx::Result<void> EglSource::open_location(const Settings& settings) {
   GSTX_ASSIGN_OR_RETURN(auto chosen,
                         engine::make_drawer({.backend = settings.backend,
-                                             .device = std::to_string(settings.device),
+                                             .device = settings.device,
                                              .draw_threads = data::core_budget().draw_threads}));
   GST_INFO_OBJECT(element_, "draws with %s: %s", chosen.drawer->name().c_str(),
                   chosen.reason.c_str());
@@ -94,6 +111,7 @@ gstx::Result<void> EglSource::open_location(const Settings& settings) {
 
 gstx::Result<void> EglSource::start() {
   const Settings settings = settings_.copy();
+  GSTX_TRY(engine::check_device_syntax(settings.device));
   int buffers = -1;
   g_object_get(element_, "num-buffers", &buffers, nullptr);
   engine::RenderDelegatePtr delegate = settings.delegate;
@@ -108,6 +126,8 @@ gstx::Result<void> EglSource::start() {
     delegate = pattern_;
   }
   timed_ = continuous;
+  wrap_.start(settings.device, delegate->draws_on_gpu());
+  left_out_told_ = false;
   auto pump = std::make_shared<FramePump>(
       delegate, FramePump::Settings{.continuous = continuous,
                                     .endless = buffers < 0,
@@ -127,21 +147,66 @@ void EglSource::stop() {
       running_.with([](Running& current) { return std::exchange(current, {}); });
   pattern_.reset();
   renderer_.reset();
+  wrap_.stop();
 }
 
 void EglSource::interrupt() {
   const Running running = running_.copy();
   if (running.pump != nullptr) running.pump->interrupt();
   if (running.renderer != nullptr) running.renderer->interrupt();
+  wrap_.interrupt();
 }
 
 void EglSource::resume() {
+  wrap_.resume();
   const Running running = running_.copy();
   if (running.renderer != nullptr) running.renderer->resume();
   if (running.pump != nullptr) running.pump->resume();
 }
 
 // --- negotiation ---
+
+GstCaps* EglSource::offered_caps() const {
+  return pump() != nullptr ? caps_in(wrap_.kinds()) : make_source_caps();
+}
+
+GstCaps* EglSource::fixate(GstCaps* caps) const {
+  for (const engine::MemoryKind kind : wrap_.kinds()) {
+    for (guint i = 0; i < gst_caps_get_size(caps); ++i) {
+      if (!engine::allows_memory(caps, i, kind)) continue;
+      GstCaps* best = gst_caps_copy_nth(caps, i);
+      gst_caps_set_features(best, 0, gst_caps_features_new(engine::feature_of(kind), nullptr));
+      gst_caps_unref(caps);
+      return fixate_source_caps(best);
+    }
+  }
+  return fixate_source_caps(caps);
+}
+
+gstx::Result<void> EglSource::check_refusal() const {
+  const auto all = gstx::Ref<GstCaps>::adopt(make_source_caps());
+  const auto wanted =
+      gstx::Ref<GstCaps>::adopt(gst_pad_peer_query_caps(GST_BASE_SRC_PAD(element_), all.get()));
+  if (!wanted) return {};
+  const auto wants = [&](engine::MemoryKind kind) {
+    for (guint i = 0; i < gst_caps_get_size(wanted.get()); ++i)
+      if (engine::allows_memory(wanted.get(), i, kind)) return true;
+    return false;
+  };
+  for (const engine::MemoryKind kind : wrap_.kinds())
+    if (wants(kind)) return {};
+  for (const engine::MemoryKind kind : {engine::MemoryKind::cuda, engine::MemoryKind::gpu_frame})
+    if (wants(kind)) return gstx::fail(wrap_.why_not(kind));
+  return {};
+}
+
+gstx::Result<bool> EglSource::renegotiate() {
+  const data::CanvasSize before = caps_size_;
+  if (gst_base_src_negotiate(GST_BASE_SRC(element_)) == FALSE)
+    return gstx::fail(gstx::ErrorCode::unsupported,
+                      "downstream takes no kind of memory that this source can give now");
+  return caps_size_ != before;
+}
 
 gstx::Result<void> EglSource::set_caps(GstCaps* caps) {
   const auto negotiated = parse(caps);
@@ -151,6 +216,7 @@ gstx::Result<void> EglSource::set_caps(GstCaps* caps) {
                       fmt::format("caps need a size and a framerate above 0: {}", text.get()));
   }
   caps_size_ = negotiated->size;
+  wrap_.set_caps(caps, negotiated->info);
   interval_ = gst_util_uint64_scale_int(GST_SECOND, negotiated->fps_d, negotiated->fps_n);
   if (const auto pump = this->pump())
     pump->set_frame_rate(static_cast<double>(negotiated->fps_n) / negotiated->fps_d);
@@ -187,22 +253,24 @@ gstx::Result<void> EglSource::follow_size(data::CanvasSize size) {
 
 // --- buffers ---
 
-GstBuffer* EglSource::wrap(const engine::PicturePtr& picture) const {
-  const auto row_bytes = static_cast<std::size_t>(picture->size.width_px) * 4;
-  const auto rows = static_cast<std::size_t>(picture->size.height_px);
-  if (picture->stride_bytes == row_bytes) {
-    // The picture stays where it was drawn; the last buffer that shows it lets go of it.
-    auto* const keep = new engine::PicturePtr(picture);
-    const std::size_t bytes = row_bytes * rows;
-    return gst_buffer_new_wrapped_full(
-        GST_MEMORY_FLAG_READONLY, const_cast<std::uint8_t*>(picture->rgba.get()), bytes, 0, bytes,
-        keep, [](gpointer data) { delete static_cast<engine::PicturePtr*>(data); });
-  }
-  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, row_bytes * rows, nullptr);
-  for (std::size_t row = 0; row < rows; ++row)
-    gst_buffer_fill(buffer, row * row_bytes, picture->rgba.get() + row * picture->stride_bytes,
-                    row_bytes);
-  return buffer;
+// Without CUDA memory after all, the next best kind is negotiated and the same picture goes out in it.
+tl::expected<PictureWrap::BufferRef, WrapError> EglSource::wrap(const engine::PicturePtr& picture) {
+  auto buffer = wrap_.wrap(picture);
+  if (buffer || buffer.error().kind != WrapError::Kind::cuda) return buffer;
+  gstx::post_warning(GST_ELEMENT(element_), buffer.error().error);
+  if (auto negotiated = renegotiate(); !negotiated) return buffer;
+  return wrap_.wrap(picture);
+}
+
+// The credit goes back: the same plan is drawn again, by another back end.
+void EglSource::leave_out(FramePump& pump, const gstx::Error& error) {
+  if (!std::exchange(left_out_told_, true)) gstx::post_warning(GST_ELEMENT(element_), error);
+  pump.grant_credit();
+}
+
+GstFlowReturn EglSource::fail_flow(const gstx::Error& error) {
+  gstx::post_error(GST_ELEMENT(element_), error);
+  return GST_FLOW_ERROR;
 }
 
 void EglSource::stamp(GstBuffer* buffer, const FramePump::Outgoing& outgoing, bool repeated) {
@@ -222,24 +290,41 @@ void EglSource::stamp(GstBuffer* buffer, const FramePump::Outgoing& outgoing, bo
 }
 
 GstFlowReturn EglSource::create(GstBuffer** buffer) {
-  const auto fail_with = [this](const gstx::Error& error) {
-    gstx::post_error(GST_ELEMENT(element_), error);
-    return GST_FLOW_ERROR;
-  };
   const auto pump = this->pump();
   if (pump == nullptr) return GST_FLOW_FLUSHING;
-  if (auto applied = apply_negotiation(); !applied) return fail_with(applied.error());
-  auto outgoing = pump->next();
-  if (!outgoing && outgoing.error().code == gstx::ErrorCode::failed_precondition)
-    return GST_FLOW_FLUSHING;
-  if (!outgoing) return fail_with(outgoing.error());
-  if (auto sized = follow_size(outgoing->picture->size); !sized) return fail_with(sized.error());
+  while (true) {
+    if (auto applied = apply_negotiation(); !applied) return fail_flow(applied.error());
+    auto outgoing = pump->next();
+    if (!outgoing && outgoing.error().code == gstx::ErrorCode::failed_precondition)
+      return GST_FLOW_FLUSHING;
+    if (!outgoing) return fail_flow(outgoing.error());
+    // What was asked for while this waited holds for this picture already.
+    const bool other_kind = wrap_.note(*outgoing->picture);
+    if (other_kind || gst_pad_needs_reconfigure(GST_BASE_SRC_PAD(element_)) != FALSE) {
+      auto resized = renegotiate();
+      if (!resized) return GST_FLOW_NOT_NEGOTIATED;
+      if (*resized && (pattern_ != nullptr || view_ != nullptr)) continue;
+    }
+    if (auto sized = follow_size(outgoing->picture->size); !sized) return fail_flow(sized.error());
+    auto wrapped = wrap(outgoing->picture);
+    if (!wrapped && wrapped.error().kind == WrapError::Kind::interrupted) return GST_FLOW_FLUSHING;
+    if (!wrapped && wrapped.error().kind == WrapError::Kind::lost) {
+      leave_out(*pump, wrapped.error().error);
+      continue;
+    }
+    if (!wrapped && wrapped.error().kind == WrapError::Kind::cuda) return GST_FLOW_NOT_NEGOTIATED;
+    if (!wrapped) return fail_flow(wrapped.error().error);
+    *buffer = wrapped->release();
+    return finish(*buffer, *outgoing);
+  }
+}
 
-  const bool repeated = outgoing->info.frame_id == last_frame_id_;
-  last_frame_id_ = outgoing->info.frame_id;
-  *buffer = wrap(outgoing->picture);
-  stamp(*buffer, *outgoing, repeated);
-  engine::add_frame_meta(*buffer, outgoing->info);
+GstFlowReturn EglSource::finish(GstBuffer* buffer, const FramePump::Outgoing& outgoing) {
+  left_out_told_ = false;
+  const bool repeated = outgoing.info.frame_id == last_frame_id_;
+  last_frame_id_ = outgoing.info.frame_id;
+  stamp(buffer, outgoing, repeated);
+  engine::add_frame_meta(buffer, outgoing.info);
   if (!repeated) report_latency();
   return GST_FLOW_OK;
 }

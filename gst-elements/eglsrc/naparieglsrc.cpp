@@ -76,6 +76,11 @@ GType mode_type() {
   return type;
 }
 
+const char* text_of(const GValue* value, const char* fallback) {
+  const char* text = g_value_get_string(value);
+  return text != nullptr ? text : fallback;
+}
+
 void set_property(GObject* self, guint id, const GValue* value, GParamSpec* spec) noexcept {
   impl(self).with_settings([&](EglSource::Settings& settings) {
     switch (id) {
@@ -83,7 +88,7 @@ void set_property(GObject* self, guint id, const GValue* value, GParamSpec* spec
         settings.backend = static_cast<engine::BackendChoice>(g_value_get_enum(value));
         break;
       case kPropDevice:
-        settings.device = g_value_get_int(value);
+        settings.device = text_of(value, "0");
         break;
       case kPropPattern:
         settings.pattern = static_cast<engine::TestPattern>(g_value_get_enum(value));
@@ -91,11 +96,9 @@ void set_property(GObject* self, guint id, const GValue* value, GParamSpec* spec
       case kPropMode:
         settings.mode = static_cast<SourceMode>(g_value_get_enum(value));
         break;
-      case kPropLocation: {
-        const char* location = g_value_get_string(value);
-        settings.location = location != nullptr ? location : "";
+      case kPropLocation:
+        settings.location = text_of(value, "");
         break;
-      }
       case kPropNdisplay:
         settings.ndisplay = g_value_get_int(value);
         break;
@@ -123,7 +126,7 @@ void get_property(GObject* self, guint id, GValue* value, GParamSpec* spec) noex
       g_value_set_enum(value, static_cast<int>(settings.backend));
       break;
     case kPropDevice:
-      g_value_set_int(value, settings.device);
+      g_value_set_string(value, settings.device.c_str());
       break;
     case kPropPattern:
       g_value_set_enum(value, static_cast<int>(settings.pattern));
@@ -177,8 +180,10 @@ void install_settings(GObjectClass* object) {
   install(kPropBackend, g_param_spec_enum("backend", "Backend", "What draws a data set (location=)",
                                           backend_type(), 0, kWritable));
   install(kPropDevice,
-          g_param_spec_int("device", "Device", "GPU to draw a data set on, as a CUDA ordinal", 0,
-                           255, 0, kWritable));
+          g_param_spec_string("device", "Device",
+                              "GPU to draw on and whose CUDA memory is handed out: a CUDA ordinal, "
+                              "or a UUID as nvidia-smi -L prints it",
+                              "0", kWritable));
   install(kPropPattern,
           g_param_spec_enum("pattern", "Pattern", "Test picture, where there is no data set",
                             pattern_type(), 0, kWritable));
@@ -254,11 +259,23 @@ GstStateChangeReturn change_state(GstElement* self, GstStateChange transition) n
 }
 
 void install_data_vfuncs(GstBaseSrcClass* source) {
-  source->fixate = [](GstBaseSrc*, GstCaps* caps) noexcept -> GstCaps* {
-    return napari::elements::fixate_source_caps(caps);
+  source->get_caps = [](GstBaseSrc* self, GstCaps* filter) noexcept -> GstCaps* {
+    GstCaps* all = impl(self).offered_caps();
+    if (filter == nullptr) return all;
+    GstCaps* some = gst_caps_intersect_full(filter, all, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref(all);
+    return some;
+  };
+  source->fixate = [](GstBaseSrc* self, GstCaps* caps) noexcept -> GstCaps* {
+    return impl(self).fixate(caps);
   };
   source->negotiate = [](GstBaseSrc* self) noexcept -> gboolean {
-    if (parent_class->negotiate(self) == FALSE) return FALSE;
+    if (parent_class->negotiate(self) == FALSE) {
+      // The base class would say no more than "not negotiated".
+      if (auto refusal = impl(self).check_refusal(); !refusal)
+        gstx::post_error(GST_ELEMENT(self), refusal.error());
+      return FALSE;
+    }
     impl(self).negotiated();
     return TRUE;
   };
@@ -280,6 +297,7 @@ void install_data_vfuncs(GstBaseSrcClass* source) {
     return parent_class->event(self, event);
   };
   source->query = [](GstBaseSrc* self, GstQuery* query) noexcept -> gboolean {
+    if (impl(self).cuda_context().answer(query)) return TRUE;
     if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY) return parent_class->query(self, query);
     // No maximum: a frame that comes late is drawn later, nothing overflows.
     gst_query_set_latency(query, TRUE, impl(self).latency(), GST_CLOCK_TIME_NONE);
@@ -309,16 +327,19 @@ void class_init(gpointer klass, gpointer) noexcept {
 
   auto* element = GST_ELEMENT_CLASS(klass);
   element->change_state = change_state;
-  GstCaps* caps = gst_caps_from_string(
-      "video/x-raw, format=(string)RGBA, width=(int)[2, 16384], height=(int)[2, 16384], "
-      "framerate=(fraction)[1/1, 240/1], pixel-aspect-ratio=(fraction)1/1");
+  element->set_context = [](GstElement* self, GstContext* context) noexcept {
+    impl(self).cuda_context().offer(context);
+    GST_ELEMENT_CLASS(parent_class)->set_context(self, context);
+  };
+  GstCaps* caps = napari::elements::make_source_caps();
   gst_element_class_add_pad_template(
       element, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
   gst_caps_unref(caps);
   gst_element_class_set_static_metadata(
       element, "napari picture source", "Source/Video",
       "Draws an n-dimensional image (location=) or a test pattern, live: a frame when there is "
-      "something new to show (mode=on-damage) or in every interval; size and rate by caps",
+      "something new to show (mode=on-damage) or in every interval; size, rate and memory (system, "
+      "GPU picture, CUDA) by caps",
       "napari-cuda-server");
   gst_type_mark_as_plugin_api(backend_type(), GstPluginAPIFlags{});
   gst_type_mark_as_plugin_api(pattern_type(), GstPluginAPIFlags{});

@@ -53,7 +53,10 @@ PatternDelegate::PatternDelegate(Params params)
 
 PatternDelegate::~PatternDelegate() = default;
 
-void PatternDelegate::resize(data::CanvasSize size) { size_ = size; }
+void PatternDelegate::resize(data::CanvasSize size) {
+  if (size_.width_px > 0 && size_ != size) ++damage_;
+  size_ = size;
+}
 
 gstx::Result<engine::PicturePtr> PatternDelegate::picture() {
   const std::size_t stride = static_cast<std::size_t>(size_.width_px) * 4;
@@ -63,7 +66,8 @@ gstx::Result<engine::PicturePtr> PatternDelegate::picture() {
   picture->size = size_;
   picture->stride_bytes = stride;
   picture->info.render_start_ns = now_ns();
-  engine::draw_test_pattern(params_.pattern, frames_, {pixels.get(), bytes}, stride, size_);
+  const std::uint64_t index = params_.moving ? frames_ : 0;
+  engine::draw_test_pattern(params_.pattern, index, {pixels.get(), bytes}, stride, size_);
   picture->info.render_end_ns = now_ns();
   picture->info.frame_id = ++frames_;
   picture->rgba = pixels;

@@ -1,4 +1,5 @@
-// A render delegate whose damage is the test's to make: every `show` is a picture of one grey level, drawn when asked for.
+// A render delegate whose damage is the test's to make: every `show` is a picture of one grey level, drawn when asked for; or
+// whatever GPU picture `make_frame` gives.
 #pragma once
 
 #include <functional>
@@ -28,6 +29,15 @@ class FakeDelegate final : public engine::RenderDelegate {
     const std::lock_guard lock(mutex_);
     failures_ = count;
   }
+  // From now on pictures come as GPU frames; null: as pixels again.
+  void draw_on_gpu(std::function<engine::GpuFramePtr(data::CanvasSize)> make_frame) {
+    const std::lock_guard lock(mutex_);
+    make_frame_ = std::move(make_frame);
+  }
+  [[nodiscard]] bool draws_on_gpu() const override {
+    const std::lock_guard lock(mutex_);
+    return make_frame_ != nullptr;
+  }
   [[nodiscard]] int draws() const {
     const std::lock_guard lock(mutex_);
     return draws_;
@@ -50,8 +60,11 @@ class FakeDelegate final : public engine::RenderDelegate {
     drawn->size = size_;
     drawn->stride_bytes = static_cast<std::size_t>(size_.width_px) * 4;
     const std::size_t bytes = drawn->stride_bytes * static_cast<std::size_t>(size_.height_px);
-    drawn->rgba = {std::make_unique<std::uint8_t[]>(bytes).release(),
-                   std::default_delete<std::uint8_t[]>()};
+    if (make_frame_ != nullptr)
+      drawn->frame = make_frame_(size_);
+    else
+      drawn->rgba = {std::make_unique<std::uint8_t[]>(bytes).release(),
+                     std::default_delete<std::uint8_t[]>()};
     drawn->still = still_;
     drawn->info.frame_id = damage_;
     drawn->info.scene_version = damage_ + 100;
@@ -78,6 +91,7 @@ class FakeDelegate final : public engine::RenderDelegate {
   int failures_{0};
   int draws_{0};
   engine::PicturePtr picture_;
+  std::function<engine::GpuFramePtr(data::CanvasSize)> make_frame_;
   std::uint64_t next_{0};
   std::map<std::uint64_t, std::function<void()>> listeners_;
 };

@@ -1,8 +1,9 @@
 // The drawer that runs on a GPU: GL compute shaders through EGL, no window system. Draws the picture of docs/drawing.md.
 // Also runs on Mesa's llvmpipe, where it is slower than the SIMD drawer: for tests. A build without EGL has these
 // functions too; they then say so.
+// Its frames (gl_frame.hpp) stay on the GPU; a picture drawn for the CPU is one that is read at once.
 // Threads: `draw` blocks its caller while the gl thread draws; any number of callers, one after the other. Make and
-// destroy it on any thread but the gl thread, which it owns.
+// destroy it on any thread but the gl thread, which it shares with its frames: the last of them ends it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,8 @@
 #include "engine/cuda/convert_job.hpp"
 
+#include <bit>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "engine/video_plan.hpp"
@@ -49,7 +52,7 @@ gstx::Result<kernel::ConvertJob> plan_convert_job(const CudaPicture& source,
   GSTX_TRY(check_video_size(source.size, target.layout, target.size));
   GSTX_TRY(check_memory(source, target));
   kernel::ConvertJob job{};
-  job.rgba = reinterpret_cast<const unsigned char*>(source.rgba);
+  job.rgba = std::bit_cast<const unsigned char*>(source.rgba);
   job.rgba_stride = source.stride_bytes;
   job.rgba_alignment = alignment_of(source.rgba, source.stride_bytes);
   job.source_width = source.size.width_px;
@@ -61,7 +64,7 @@ gstx::Result<kernel::ConvertJob> plan_convert_job(const CudaPicture& source,
   for (std::size_t plane = 0; plane < (job.interleaved != 0 ? 2U : 3U); ++plane) {
     const std::uint64_t bits = target.planes[plane] | target.stride_bytes[plane];
     const bool half_width = plane > 0 && target.layout == VideoLayout::i420;
-    job.plane[plane] = reinterpret_cast<unsigned char*>(target.planes[plane]);
+    job.plane[plane] = std::bit_cast<unsigned char*>(target.planes[plane]);
     job.stride[plane] = target.stride_bytes[plane];
     job.aligned_store[plane] = bits % (half_width ? 2 : 4) == 0 ? 1 : 0;
   }

@@ -1,7 +1,8 @@
 #include "engine/cuda/cuda_converter.hpp"
 
 #include <array>
-#include <vector>
+#include <bit>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -25,7 +26,7 @@ constexpr int kJitErrorLogBytes = 6;
 gstx::Result<CUmodule> load_module(const CudaDriver& driver, const void* image) {
   std::array<char, 1024> log{};
   const std::array names{kJitErrorLogBuffer, kJitErrorLogBytes};
-  std::array<void*, 2> values{log.data(), reinterpret_cast<void*>(log.size() - 1)};
+  std::array<void*, 2> values{log.data(), std::bit_cast<void*>(log.size() - 1)};
   void* module = nullptr;
   const CudaResult status =
       driver.module_load_data_ex(&module, image, names.size(), names.data(), values.data());

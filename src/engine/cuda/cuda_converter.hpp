@@ -13,7 +13,8 @@
 #include "engine/color_convert.hpp"
 #include "gstx/result.hpp"
 
-typedef struct _GstCudaContext GstCudaContext;
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the name is GStreamer's.
+using GstCudaContext = struct _GstCudaContext;
 
 namespace napari::engine {
 

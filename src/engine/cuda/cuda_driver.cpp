@@ -110,13 +110,13 @@ gstx::Result<void> init_cuda_driver(const CudaDriver& driver, const char* visibl
 }
 
 gstx::Result<const CudaDriver*> cuda_driver() {
-  static const gstx::Result<CudaDriver> kDriver = []() -> gstx::Result<CudaDriver> {
+  static const gstx::Result<CudaDriver> shared = []() -> gstx::Result<CudaDriver> {
     GSTX_ASSIGN_OR_RETURN(const CudaDriver driver, open_cuda_driver(kLibrary));
     GSTX_TRY(init_cuda_driver(driver, std::getenv("CUDA_VISIBLE_DEVICES")));
     return driver;
   }();
-  if (!kDriver) return gstx::fail(kDriver.error());
-  return &*kDriver;
+  if (!shared) return gstx::fail(shared.error());
+  return &*shared;
 }
 
 std::string cuda_error_text(const CudaDriver& driver, CudaResult error) {

@@ -38,8 +38,8 @@ class RegisteredBuffer final : public CudaGlBuffer {
                         "the GL buffer cannot be mapped for CUDA"));
     const gstx::Result<void> copied = copy_mapped(rows, row_bytes, row_count);
     // Unmapping is what orders GL's later commands after the copy: also where the copy has failed.
-    const gstx::Result<void> unmapped = check_cuda(CuGraphicsUnmapResources(1, &resource_, stream),
-                                                   "the GL buffer cannot be given back to GL");
+    gstx::Result<void> unmapped = check_cuda(CuGraphicsUnmapResources(1, &resource_, stream),
+                                             "the GL buffer cannot be given back to GL");
     GSTX_TRY(copied);
     return unmapped;
   }

@@ -1,6 +1,11 @@
 #include "nvencsink/encoder_slot.hpp"
 
+#include <chrono>
+#include <utility>
+
 #include <fmt/format.h>
+
+#include "nvencsink/pad_pair.hpp"
 
 namespace napari::elements {
 namespace {
@@ -10,10 +15,26 @@ using gstx::fail;
 using gstx::Ref;
 using gstx::Result;
 
-// WebRTC takes no profile above Main, and every decoder takes this one.
-constexpr const char* kOutputCaps =
-    "video/x-h264, stream-format=(string)byte-stream, alignment=(string)au, "
-    "profile=(string)constrained-baseline";
+// A session is closed within this time, or its driver hangs.
+constexpr std::chrono::milliseconds kDownPatience{700};
+
+// A queue tells what its thread got back only to whoever pushes next, and here nobody does until the picture is out.
+class Lookout final : public PadPairHandler {
+ public:
+  explicit Lookout(std::function<void(const std::string&)> on_failure)
+      : on_failure_(std::move(on_failure)) {}
+
+  GstFlowReturn chain(GstPad* source_pad, GstBuffer* buffer) override {
+    const GstFlowReturn flow = gst_pad_push(source_pad, buffer);
+    // Unlinked, the encoder has been taken away already.
+    if (flow < GST_FLOW_EOS && flow != GST_FLOW_NOT_LINKED)
+      on_failure_(fmt::format("it returned {}", gst_flow_get_name(flow)));
+    return flow;
+  }
+
+ private:
+  const std::function<void(const std::string&)> on_failure_;
+};
 
 Result<Ref<GstElement>> make(const char* factory) {
   GstElement* element = gst_element_factory_make(factory, nullptr);
@@ -22,50 +43,75 @@ Result<Ref<GstElement>> make(const char* factory) {
   return Ref<GstElement>::sink(element);
 }
 
-}  // namespace
-
-void EncoderSlot::remove_elements() {
-  for (const auto& element : elements_) {
-    gst_element_set_state(element.get(), GST_STATE_NULL);
-    gst_bin_remove(bin_, element.get());
-  }
-  elements_.clear();
-  encoder_.reset();
-}
-
-void EncoderSlot::clear() {
-  if (elements_.empty()) return;
-  remove_elements();
-  gst_element_link(before_, after_);
-}
-
-Result<void> EncoderSlot::fill(const engine::EncoderCandidate& candidate,
-                               const engine::EncoderSettings& settings, const std::string& format) {
+Result<std::vector<Ref<GstElement>>> make_chain(const engine::EncoderCandidate& candidate,
+                                                const engine::EncoderSettings& settings,
+                                                const std::string& format,
+                                                const EncoderSlot::Parts& parts) {
   std::vector<Ref<GstElement>> chain;
+  if (engine::is_nvenc(candidate.kind)) {
+    GSTX_ASSIGN_OR_RETURN(auto queue, make("queue"));
+    g_object_set(queue.get(), "max-size-buffers", 1U, "max-size-bytes", 0U, "max-size-time",
+                 guint64{0}, "silent", TRUE, nullptr);
+    chain.push_back(std::move(queue));
+    chain.push_back(make_pad_pair("lookout", std::make_shared<Lookout>(parts.on_failure)));
+  }
   if (candidate.input_format != nullptr && format != candidate.input_format) {
     GSTX_ASSIGN_OR_RETURN(auto converter, make("videoconvert"));
     chain.push_back(std::move(converter));
   }
   GSTX_ASSIGN_OR_RETURN(auto encoder, engine::make_encoder(candidate, settings));
-  chain.push_back(encoder);
+  chain.push_back(std::move(encoder));
   GSTX_ASSIGN_OR_RETURN(auto filter, make("capsfilter"));
-  const auto caps = Ref<GstCaps>::adopt(gst_caps_from_string(kOutputCaps));
+  const auto caps = engine::encoder_output_caps(candidate.kind);
   g_object_set(filter.get(), "caps", caps.get(), nullptr);
   chain.push_back(std::move(filter));
+  return chain;
+}
 
+}  // namespace
+
+void EncoderSlot::remove_elements() {
+  if (elements_.empty()) return;
+  const bool may_hang = is_threaded();
+  encoder_.reset();
+  if (may_hang) {
+    gst_element_unlink(parts_.before, elements_.front().get());
+    gst_element_unlink(elements_.back().get(), parts_.after);
+  }
+  for (const auto& element : elements_) {
+    if (!may_hang) gst_element_set_state(element.get(), GST_STATE_NULL);
+    gst_bin_remove(parts_.bin, element.get());
+  }
+  auto removed = std::exchange(elements_, {});
+  if (may_hang) engine::retire_elements(std::move(removed), kDownPatience);
+}
+
+void EncoderSlot::clear() {
   remove_elements();
-  gst_element_unlink(before_, after_);
+  gst_element_link(parts_.before, parts_.after);
+}
+
+void EncoderSlot::cut_off() {
+  remove_elements();
+  gst_element_unlink(parts_.before, parts_.after);
+}
+
+Result<void> EncoderSlot::fill(const engine::EncoderCandidate& candidate,
+                               const engine::EncoderSettings& settings, const std::string& format) {
+  GSTX_ASSIGN_OR_RETURN(auto chain, make_chain(candidate, settings, format, parts_));
+  cut_off();
+  // The filter comes last, the encoder before it.
+  encoder_ = chain[chain.size() - 2];
   elements_ = std::move(chain);
-  encoder_ = std::move(encoder);
   kind_ = candidate.kind;
-  for (const auto& element : elements_) gst_bin_add(bin_, element.get());
-  GstElement* previous = before_;
+  for (const auto& element : elements_) gst_bin_add(parts_.bin, element.get());
+  GstElement* previous = parts_.before;
   bool linked = true;
   for (const auto& element : elements_) {
     linked = linked && gst_element_link(previous, element.get()) != FALSE;
     previous = element.get();
   }
-  linked = linked && gst_element_link(previous, after_) != FALSE;
+  linked = linked && gst_element_link(previous, parts_.after) != FALSE;
   bool running = linked;
   // From the end: a buffer never meets an element that is not up.
   for (auto element = elements_.rbegin(); running && element != elements_.rend(); ++element)

@@ -1,9 +1,13 @@
-// The place in the bin where the encoder sits: [converter] encoder capsfilter between two elements that stay. Empty, the two
-// are linked directly, so that EOS before the first caps passes. Does not choose. Threads: [stream] of the queue, or the
-// state-change thread when nothing flows.
+// The place in the bin where the encoder sits: [queue] [converter] encoder capsfilter between two elements that stay. An encoder
+// on a GPU has a queue and a lookout in front: a thread of its own, so that one that hangs takes nobody with it, and a word when it
+// returns an error there. Empty, the two neighbours are linked
+// directly, so that EOS before the first caps passes; cut off, they are not, and `after` waits for the next encoder.
+// Does not choose. Threads: [stream] of the queue, or the state-change thread when nothing flows.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/elements.hpp"
@@ -14,9 +18,13 @@ namespace napari::elements {
 
 class EncoderSlot {
  public:
-  // All borrowed; `before` and `after` are children of `bin`.
-  EncoderSlot(GstBin* bin, GstElement* before, GstElement* after)
-      : bin_(bin), before_(before), after_(after) {}
+  struct Parts {
+    GstBin* bin{nullptr};         // borrowed, as everything here
+    GstElement* before{nullptr};  // children of `bin`
+    GstElement* after{nullptr};
+    std::function<void(const std::string&)> on_failure;  // [stream] of the slot's own thread
+  };
+  explicit EncoderSlot(Parts parts) : parts_(std::move(parts)) {}
   EncoderSlot(const EncoderSlot&) = delete;
   EncoderSlot& operator=(const EncoderSlot&) = delete;
 
@@ -24,17 +32,19 @@ class EncoderSlot {
   [[nodiscard]] gstx::Result<void> fill(const engine::EncoderCandidate& candidate,
                                         const engine::EncoderSettings& settings,
                                         const std::string& format);
-  void clear();  // links `before` to `after`
+  void clear();    // links `before` to `after`
+  void cut_off();  // empty, and the neighbours unlinked
 
   [[nodiscard]] const gstx::Ref<GstElement>& encoder() const { return encoder_; }
   [[nodiscard]] engine::EncoderKind kind() const { return kind_; }
+  // Whether a push returns before the picture is encoded.
+  [[nodiscard]] bool is_threaded() const { return encoder_ && engine::is_nvenc(kind_); }
+  [[nodiscard]] GstElement* after() const { return parts_.after; }
 
  private:
   void remove_elements();
 
-  GstBin* const bin_;
-  GstElement* const before_;
-  GstElement* const after_;
+  const Parts parts_;
   std::vector<gstx::Ref<GstElement>> elements_;
   gstx::Ref<GstElement> encoder_;
   engine::EncoderKind kind_{engine::EncoderKind::x264};

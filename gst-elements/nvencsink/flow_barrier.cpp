@@ -1,5 +1,6 @@
 #include "nvencsink/flow_barrier.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -37,22 +38,41 @@ void FlowBarrier::report_death(const std::string& reason) {
   death_.with([&](auto& death) {
     if (!death) death = reason;
   });
+  parts_.shared->watch.wake();
   // With a frame in hand the streaming thread finds out by itself.
   if (!busy_ && !parts_.shared->stopping) parts_.idr->repaint();
+}
+
+void FlowBarrier::report_failure(const std::string& reason) {
+  if (!busy_) return;
+  death_.with([&](auto& death) {
+    if (!death) death = reason;
+  });
+  parts_.shared->watch.wake();
 }
 
 void FlowBarrier::reset() {
   parts_.slot->clear();
   parts_.idr->set_encoder(nullptr);
+  offer_.open(parts_.shared->settings.copy().encoder);
+  wait_.end();
   dead_factories_.clear();
   death_.with([](auto& death) { death.reset(); });
-  funeral_.clear();
+  funerals_.clear();
+  mourning_ = false;
+  flushing_ = false;
   caps_.reset();
   factory_ = nullptr;
   spending_bps_ = 0;
   settled_frame_.reset();
   repeated_frame_.reset();
   gave_up_ = false;
+}
+
+void FlowBarrier::let_go() {
+  constexpr std::chrono::seconds kLetGoMax{3};
+  parts_.shared->watch.wake();
+  parts_.shared->watch.wait_left(kLetGoMax);
 }
 
 bool FlowBarrier::needs_encoder() const {
@@ -65,52 +85,57 @@ void FlowBarrier::bury_encoder(const std::string& fallback_reason) {
       [&](auto& death) { return std::exchange(death, std::nullopt).value_or(fallback_reason); });
   if (factory_ == nullptr) return;
   dead_factories_.insert(factory_);
-  funeral_ += fmt::format("{}: failed while playing: {}\n", factory_, reason);
+  funerals_ += fmt::format("{}: failed while playing: {}\n", factory_, reason);
+  mourning_ = true;
   factory_ = nullptr;
   parts_.idr->set_encoder(nullptr);
-  parts_.shared->in_flight.with([](auto& in_flight) { in_flight.clear(); });
+  parts_.shared->watch.clear();
 }
 
-Result<void> FlowBarrier::choose_and_fill() {
+void FlowBarrier::forget_dead(std::vector<engine::EncoderCandidate>& candidates) const {
+  std::erase_if(candidates, [&](const engine::EncoderCandidate& candidate) {
+    return dead_factories_.contains(candidate.factory);
+  });
+}
+
+Result<FlowBarrier::Filled> FlowBarrier::choose_and_fill() {
   const SinkSettings settings = parts_.shared->settings.copy();
   encoder_settings_.bitrate_bps = settings.bitrate_bps;
   encoder_settings_.max_bitrate_bps = settings.max_bitrate_bps;
   encoder_settings_.threads = settings.threads;
   GSTX_ASSIGN_OR_RETURN(auto candidates, engine::candidates_for(settings.encoder));
-  std::erase_if(candidates, [&](const engine::EncoderCandidate& candidate) {
-    return dead_factories_.contains(candidate.factory);
-  });
   while (true) {
+    forget_dead(candidates);
     GSTX_ASSIGN_OR_RETURN(const auto choice, engine::choose_encoder(candidates, encoder_settings_));
+    offer_.narrow(choice.candidate);
+    parts_.shared->encoder_report.with([&](auto& report) { report = funerals_ + choice.report; });
+    parts_.shared->encoder_name.with([&](auto& name) { name = choice.candidate.factory; });
+    if (!engine::takes_memory(choice.candidate, memory_)) return Filled::other_memory;
     const auto filled = parts_.slot->fill(choice.candidate, encoder_settings_, format_);
     if (filled) {
       factory_ = choice.candidate.factory;
       spending_bps_ = settings.bitrate_bps;
-      parts_.shared->encoder_report.with([&](auto& report) { report = funeral_ + choice.report; });
-      parts_.shared->encoder_name.with([&](auto& name) { name = choice.candidate.factory; });
       parts_.idr->set_encoder(parts_.slot->encoder());
-      return {};
+      return Filled::ready;
     }
     dead_factories_.insert(choice.candidate.factory);
-    funeral_ += filled.error().message + "\n";
-    std::erase_if(candidates, [&](const engine::EncoderCandidate& candidate) {
-      return dead_factories_.contains(candidate.factory);
-    });
+    funerals_ += filled.error().message + "\n";
+    mourning_ = true;
   }
 }
 
-bool FlowBarrier::fill_slot() {
-  if (gave_up_) return false;
-  const bool swapped = !funeral_.empty();
-  if (auto chosen = choose_and_fill(); !chosen) {
-    give_up({chosen.error().code, funeral_ + chosen.error().message});
-    return false;
+FlowBarrier::Filled FlowBarrier::fill_slot() {
+  if (gave_up_) return Filled::gave_up;
+  const auto filled = choose_and_fill();
+  if (!filled) {
+    give_up({filled.error().code, funerals_ + filled.error().message});
+    return Filled::gave_up;
   }
-  if (swapped)
-    gstx::post_warning(
-        GST_ELEMENT(parts_.bin),
-        {ErrorCode::unavailable, fmt::format("{}going on with {}", funeral_, factory_)});
-  return true;
+  if (std::exchange(mourning_, false))
+    gstx::post_warning(GST_ELEMENT(parts_.bin),
+                       {ErrorCode::unavailable, fmt::format("{}going on with {}", funerals_,
+                                                            parts_.shared->encoder_name.copy())});
+  return *filled;
 }
 
 void FlowBarrier::give_up(const gstx::Error& error) {
@@ -131,6 +156,7 @@ Result<void> FlowBarrier::read_caps(GstCaps* caps) {
   encoder_settings_.size = size;
   encoder_settings_.fps_numerator = info.fps_n;
   encoder_settings_.fps_denominator = info.fps_d;
+  memory_ = engine::memory_feature(caps);
   format_ = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info));
   guard_.set_format(info);
   guard_.reset();
@@ -150,6 +176,9 @@ bool FlowBarrier::on_caps(GstPad* pad, GstObject* element, GstEvent* event) {
   if (gst_structure_get_fraction(structure, "framerate", &numerator, &denominator) == FALSE ||
       numerator <= 0)
     gst_structure_set(structure, "framerate", GST_TYPE_FRACTION, kFpsFallback, 1, nullptr);
+  // NVENC's pads refuse caps that leave it open.
+  if (gst_structure_has_field(structure, "interlace-mode") == FALSE)
+    gst_structure_set(structure, "interlace-mode", G_TYPE_STRING, "progressive", nullptr);
   if (caps_ && factory_ != nullptr && gst_caps_is_equal(caps_.get(), caps.get())) return true;
   if (auto read = read_caps(caps.get()); !read) {
     give_up(read.error());
@@ -157,10 +186,26 @@ bool FlowBarrier::on_caps(GstPad* pad, GstObject* element, GstEvent* event) {
   }
   caps_ = caps;
   factory_ = nullptr;
-  while (!parts_.shared->stopping && fill_slot()) {
-    GstEvent* forwarded = gst_event_new_caps(caps.get());
-    const bool taken = PadPairHandler::sink_event(pad, element, forwarded);
+  return install(pad, element);
+}
+
+bool FlowBarrier::install(GstPad* pad, GstObject* element) {
+  const auto source_pad =
+      Ref<GstPad>::adopt(gst_element_get_static_pad(GST_ELEMENT(element), "src"));
+  while (!parts_.shared->stopping) {
+    switch (fill_slot()) {
+      case Filled::gave_up:
+        return false;
+      case Filled::other_memory:
+        return wait_for_memory(pad);
+      case Filled::ready:
+        break;
+    }
+    const MemoryWait waited = std::exchange(wait_, {});
+    waited.replay_before_caps(pad, source_pad.get());
+    const bool taken = PadPairHandler::sink_event(pad, element, gst_event_new_caps(caps_.get()));
     if (taken && !needs_encoder()) {
+      waited.replay_after_caps(pad, source_pad.get());
       grant_credit(pad);
       return true;
     }
@@ -169,11 +214,50 @@ bool FlowBarrier::on_caps(GstPad* pad, GstObject* element, GstEvent* event) {
   return false;
 }
 
+// The chosen encoder takes other memory than what comes: until upstream has renegotiated there is nothing to encode.
+bool FlowBarrier::wait_for_memory(GstPad* sink_pad) {
+  parts_.slot->cut_off();
+  parts_.shared->watch.clear();
+  wait_.begin();
+  const auto wanted = offer_.caps();
+  const auto possible = Ref<GstCaps>::adopt(gst_pad_peer_query_caps(sink_pad, wanted.get()));
+  if (gst_caps_is_empty(possible.get()) != FALSE) {
+    give_up({ErrorCode::unsupported,
+             fmt::format("{}{} takes pictures in system memory, and upstream has them in {} only",
+                         funerals_, parts_.shared->encoder_name.copy(), memory_)});
+    return false;
+  }
+  gst_pad_push_event(sink_pad, gst_event_new_reconfigure());
+  // A still scene has to come by once, to see that it has to renegotiate.
+  parts_.idr->repaint();
+  grant_credit(sink_pad);
+  return true;
+}
+
+GstFlowReturn FlowBarrier::drop_picture(GstPad* sink_pad) {
+  if (gave_up_) return GST_FLOW_FLUSHING;
+  if (!wait_.drop()) {
+    give_up({ErrorCode::unsupported,
+             fmt::format("{}{} takes pictures in system memory, and upstream goes on sending {}",
+                         funerals_, parts_.shared->encoder_name.copy(), memory_)});
+    return GST_FLOW_FLUSHING;
+  }
+  parts_.idr->repaint();
+  grant_credit(sink_pad);
+  return GST_FLOW_OK;
+}
+
 bool FlowBarrier::sink_event(GstPad* pad, GstObject* element, GstEvent* event) {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) return on_caps(pad, element, event);
-  const bool flushed = GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP;
-  if (flushed) parts_.shared->in_flight.with([](auto& in_flight) { in_flight.clear(); });
-  const bool result = PadPairHandler::sink_event(pad, element, event);
+  const GstEventType type = GST_EVENT_TYPE(event);
+  if (type == GST_EVENT_CAPS) return on_caps(pad, element, event);
+  const bool flushed = type == GST_EVENT_FLUSH_STOP;
+  if (type == GST_EVENT_FLUSH_START || flushed) {
+    flushing_ = !flushed;
+    parts_.shared->watch.wake();
+  }
+  if (flushed) parts_.shared->watch.clear();
+  const bool result = wait_.active() ? wait_.take_event(event, parts_.slot->after())
+                                     : PadPairHandler::sink_event(pad, element, event);
   // The queue may have dropped a frame that held the credit.
   if (flushed) grant_credit(pad);
   return result;
@@ -182,8 +266,7 @@ bool FlowBarrier::sink_event(GstPad* pad, GstObject* element, GstEvent* event) {
 bool FlowBarrier::sink_query(GstPad* pad, GstObject* element, GstQuery* query) {
   if (engine::is_credit_query(query)) return true;
   if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS || GST_QUERY_TYPE(query) == GST_QUERY_ACCEPT_CAPS) {
-    const auto caps = Ref<GstCaps>::adopt(gst_static_caps_get(input_caps()));
-    return answer_with_caps(query, caps.get());
+    return answer_with_caps(query, offer_.caps().get());
   }
   if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
     // Not the encoder's answer: its successor would have to keep it.
@@ -237,12 +320,8 @@ void FlowBarrier::prepare(GstBuffer* buffer) {
               ? engine::idr_bitrate_bps(kind, settings.bitrate_bps, encoder_settings_.fps())
               : settings.bitrate_bps);
   }
-  parts_.shared->in_flight.with([&](auto& in_flight) {
-    constexpr std::size_t kInFlightMax = 64;
-    if (in_flight.size() >= kInFlightMax) in_flight.pop_front();
-    in_flight.push_back(
-        {.pushed_ns = now, .info = info != nullptr ? std::optional(*info) : std::nullopt});
-  });
+  parts_.shared->watch.push(
+      {.pushed_ns = now, .info = info != nullptr ? std::optional(*info) : std::nullopt});
 }
 
 GstFlowReturn FlowBarrier::push_guarded(GstPad* source_pad, Ref<GstBuffer> picture) {
@@ -260,16 +339,59 @@ GstFlowReturn FlowBarrier::push_guarded(GstPad* source_pad, Ref<GstBuffer> pictu
   return flow;
 }
 
-GstFlowReturn FlowBarrier::encode(GstPad* source_pad, const Ref<GstBuffer>& picture) {
+bool FlowBarrier::interrupted() const {
+  return parts_.shared->stopping || flushing_ ||
+         death_.with([](const auto& death) { return death.has_value(); });
+}
+
+// An encoder on a GPU has taken the picture; its access unit comes from another thread. Waiting for it keeps one picture in, one
+// out, and finds out that the encoder, or its driver, hangs.
+GstFlowReturn FlowBarrier::await_unit() {
+  if (!parts_.slot->is_threaded()) return GST_FLOW_OK;
+  constexpr std::chrono::milliseconds kStopPatience{500};
+  EncodeWatch& watch = parts_.shared->watch;
+  const std::chrono::milliseconds limit(
+      parts_.shared->settings.with([](const auto& settings) { return settings.stall_timeout_ms; }));
+  const auto is_playing = [this] {
+    GstState state = GST_STATE_NULL;
+    gst_element_get_state(GST_ELEMENT(parts_.bin), &state, nullptr, 0);
+    return state == GST_STATE_PLAYING;
+  };
+  watch.enter();
+  bool out = false;
+  // Paused, what comes out of the encoder may have nowhere to go.
+  do {
+    out = watch.wait_empty(limit, [this] { return interrupted(); });
+  } while (!out && !interrupted() && !is_playing());
+  if (parts_.shared->stopping && !out && !watch.wait_empty(kStopPatience, [] { return false; })) {
+    parts_.idr->set_encoder(nullptr);
+    parts_.slot->cut_off();
+  }
+  watch.leave();
+  if (parts_.shared->stopping || flushing_) return GST_FLOW_FLUSHING;
+  if (!out)
+    report_death(fmt::format("it kept a picture for {} ms and gave nothing", limit.count()));
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn FlowBarrier::encode(const Pads& pads, const Ref<GstBuffer>& picture) {
   while (true) {
     if (parts_.shared->stopping) return GST_FLOW_FLUSHING;
     if (needs_encoder()) {
       bury_encoder("it stopped");
-      // FLUSHING ends the source without a second error of its own.
-      if (!fill_slot()) return GST_FLOW_FLUSHING;
+      switch (fill_slot()) {
+        case Filled::gave_up:
+          // FLUSHING ends the source without a second error of its own.
+          return GST_FLOW_FLUSHING;
+        case Filled::other_memory:
+          return wait_for_memory(pads.sink) ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+        case Filled::ready:
+          break;
+      }
     }
     prepare(picture.get());
-    const GstFlowReturn flow = push_guarded(source_pad, picture);
+    GstFlowReturn flow = push_guarded(pads.source, picture);
+    if (flow >= GST_FLOW_OK) flow = await_unit();
     if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_EOS || parts_.shared->stopping) return flow;
     if (flow >= GST_FLOW_OK && !needs_encoder()) return GST_FLOW_OK;
     report_death(fmt::format("it returned {}", gst_flow_get_name(flow)));
@@ -280,10 +402,11 @@ GstFlowReturn FlowBarrier::chain(GstPad* source_pad, GstBuffer* buffer) {
   const auto owned = Ref<GstBuffer>::adopt(buffer);
   const auto element = Ref<GstElement>::adopt(gst_pad_get_parent_element(source_pad));
   const auto sink_pad = Ref<GstPad>::adopt(gst_element_get_static_pad(element.get(), "sink"));
+  if (wait_.active()) return drop_picture(sink_pad.get());
   busy_ = true;
-  const GstFlowReturn flow = encode(source_pad, owned);
+  const GstFlowReturn flow = encode({.sink = sink_pad.get(), .source = source_pad}, owned);
   busy_ = false;
-  if (flow == GST_FLOW_OK && needs_encoder()) parts_.idr->repaint();
+  if (flow == GST_FLOW_OK && !wait_.active() && needs_encoder()) parts_.idr->repaint();
   grant_credit(sink_pad.get());
   return flow;
 }

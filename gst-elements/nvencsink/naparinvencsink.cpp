@@ -20,6 +20,7 @@ enum Property : guint {
   kPropIdrInterval,
   kPropSettleIdr,
   kPropThreads,
+  kPropStallTimeout,
   kPropEncoderReport,
   kPropEncoderName,
   kPropStats,
@@ -32,7 +33,7 @@ GstBinClass* parent_class_of(gpointer self) {
 NvencSink& impl(gpointer self) { return *NAPARI_NVENC_SINK(self)->impl; }
 
 void set_property(GObject* self, guint id, const GValue* value, GParamSpec* spec) noexcept {
-  if (id > kPropThreads) {
+  if (id > kPropStallTimeout) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(self, id, spec);
     return;
   }
@@ -57,6 +58,9 @@ void set_property(GObject* self, guint id, const GValue* value, GParamSpec* spec
         break;
       case kPropThreads:
         settings.threads = g_value_get_int(value);
+        break;
+      case kPropStallTimeout:
+        settings.stall_timeout_ms = g_value_get_int(value);
         break;
       default:
         break;
@@ -85,6 +89,9 @@ void get_property(GObject* self, guint id, GValue* value, GParamSpec* spec) noex
       break;
     case kPropThreads:
       g_value_set_int(value, settings.threads);
+      break;
+    case kPropStallTimeout:
+      g_value_set_int(value, settings.stall_timeout_ms);
       break;
     case kPropEncoderReport:
       g_value_set_string(value, shared.encoder_report.copy().c_str());
@@ -136,6 +143,9 @@ void install_settings(GObjectClass* object_class) {
   constexpr guint kBitrateMax = 2'000'000'000;
   constexpr guint kBitrateDefault = 12'000'000;
   constexpr guint kIntervalMax = 3'600'000;
+  constexpr int kStallMin = 100;
+  constexpr int kStallMax = 60'000;
+  constexpr int kStallDefault = 4000;
   constexpr auto kFlags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   constexpr auto kLive = static_cast<GParamFlags>(kFlags | GST_PARAM_MUTABLE_PLAYING);
   constexpr auto kReady = static_cast<GParamFlags>(kFlags | GST_PARAM_MUTABLE_READY);
@@ -168,9 +178,17 @@ void install_settings(GObjectClass* object_class) {
           kLive));
   g_object_class_install_property(
       object_class, kPropThreads,
-      g_param_spec_int("threads", "Threads",
-                       "Threads of an encoder on the CPU (0: as many as the process may use)", 0,
-                       64, 0, kReady));
+      g_param_spec_int(
+          "threads", "Threads",
+          "Threads of an encoder on the CPU (0: as many as the process may use: affinity, "
+          "control group, Slurm)",
+          0, 64, 0, kReady));
+  g_object_class_install_property(
+      object_class, kPropStallTimeout,
+      g_param_spec_int(
+          "stall-timeout", "Stall timeout",
+          "How long an encoder on a GPU may keep a picture before it is replaced, in ms", kStallMin,
+          kStallMax, kStallDefault, kLive));
 }
 
 void install_figures(GObjectClass* object_class) {
@@ -193,7 +211,7 @@ void install_figures(GObjectClass* object_class) {
 }
 
 void install_pads(GstElementClass* element_class) {
-  const auto input = gstx::Ref<GstCaps>::adopt(gst_static_caps_get(input_caps()));
+  const auto input = gstx::Ref<GstCaps>::adopt(gst_static_caps_get(input_template()));
   const auto output = gstx::Ref<GstCaps>::adopt(gst_static_caps_get(output_caps()));
   gst_element_class_add_pad_template(
       element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, input.get()));

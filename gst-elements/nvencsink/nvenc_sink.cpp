@@ -14,13 +14,6 @@ using gstx::ErrorCode;
 using gstx::Ref;
 }  // namespace
 
-GstStaticCaps* input_caps() {
-  static GstStaticCaps caps = GST_STATIC_CAPS(
-      "video/x-raw, format=(string){ NV12, I420 }, width=(int)[ 16, 8192 ], "
-      "height=(int)[ 16, 8192 ], framerate=(fraction)[ 0, max ]");
-  return &caps;
-}
-
 NvencSink& NvencSink::of(GstElement* element) { return *NAPARI_NVENC_SINK(element)->impl; }
 
 GstElement* NvencSink::add(const char* factory, const char* name) {
@@ -70,7 +63,14 @@ void NvencSink::link_chain() {
   gst_element_add_pad(GST_ELEMENT(bin_),
                       gst_ghost_pad_new_from_template("sink", sink.get(), pad_template));
   idr_ = std::make_unique<IdrControl>(sink.get());
-  slot_ = std::make_unique<EncoderSlot>(bin_, barrier.get(), rewriter.get());
+  slot_ = std::make_unique<EncoderSlot>(EncoderSlot::Parts{
+      .bin = bin_,
+      .before = barrier.get(),
+      .after = rewriter.get(),
+      // Shared: an encoder that was left behind may come back when the bin is gone.
+      .on_failure = [barrier = std::weak_ptr(barrier_)](const std::string& reason) {
+        if (const auto alive = barrier.lock()) alive->report_failure(reason);
+      }});
   barrier_->connect({.bin = bin_, .shared = &shared_, .idr = idr_.get(), .slot = slot_.get()});
   stage_->connect({.bin = GST_ELEMENT(bin_),
                    .shared = &shared_,
@@ -94,13 +94,14 @@ void NvencSink::on_starting() {
   barrier_->reset();
   stage_->reset();
   stats_.reset();
-  shared_.in_flight.with([](auto& in_flight) { in_flight.clear(); });
+  shared_.watch.clear();
   shared_.stopping = false;
 }
 
 void NvencSink::on_stopping() {
   shared_.stopping = true;
   idr_->cancel_scheduled();
+  barrier_->let_go();
 }
 
 void NvencSink::on_stopped() {
@@ -158,7 +159,15 @@ bool NvencSink::absorb(GstMessage* message) {
   GError* error = nullptr;
   gst_message_parse_error(message, &error, nullptr);
   const gstx::UniqueError owned(error);
-  barrier_->report_death(error->message);
+  // A queue in front of the encoder says only that something behind it returned an error.
+  const GstStructure* details = nullptr;
+  gst_message_parse_error_details(message, &details);
+  gint flow = GST_FLOW_OK;
+  if (details != nullptr && gst_structure_get_int(details, "flow-return", &flow) != FALSE)
+    barrier_->report_death(
+        fmt::format("it returned {}", gst_flow_get_name(static_cast<GstFlowReturn>(flow))));
+  else
+    barrier_->report_death(error->message);
   return true;
 }
 

@@ -17,9 +17,6 @@
 
 namespace napari::elements {
 
-// What the sink pad takes: system memory for now.
-[[nodiscard]] GstStaticCaps* input_caps();
-
 class NvencSink {
  public:
   explicit NvencSink(GstBin* bin);  // builds the children

@@ -79,13 +79,7 @@ void OutputStage::announce(GstBuffer* buffer) const {
 
 GstFlowReturn OutputStage::chain(GstPad* source_pad, GstBuffer* buffer) {
   auto unit = gstx::Ref<GstBuffer>::adopt(gst_buffer_make_writable(buffer));
-  const auto picture = parts_.shared->in_flight.with([](auto& in_flight) {
-    InFlight front;
-    if (in_flight.empty()) return front;
-    front = in_flight.front();
-    in_flight.pop_front();
-    return front;
-  });
+  const InFlight picture = parts_.shared->watch.pop();
   if (picture.info && engine::find_frame_info(unit.get()) == nullptr)
     engine::add_frame_meta(unit.get(), *picture.info);
   stamp(unit.get());

@@ -3,14 +3,13 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
-#include <optional>
 #include <string>
 
 #include <gst/gst.h>
 
 #include "engine/elements.hpp"
 #include "gstx/thread.hpp"
+#include "nvencsink/encode_watch.hpp"
 
 namespace napari::elements {
 
@@ -21,21 +20,16 @@ struct SinkSettings {
   std::int64_t idr_interval_ms{0};
   bool settle_idr{false};
   int threads{0};
-};
-
-// A picture on its way through the encoder: encoders hand pictures on in order.
-struct InFlight {
-  std::int64_t pushed_ns{0};
-  std::optional<data::FrameInfo> info;
+  int stall_timeout_ms{4000};
 };
 
 struct SinkShared {
-  gstx::Guarded<SinkSettings> settings;           // [any]
-  gstx::Guarded<std::deque<InFlight>> in_flight;  // [stream]s of queue and encoder
-  gstx::Guarded<engine::VideoColour> colour;      // [stream]s of queue and encoder
-  gstx::Guarded<std::string> encoder_report;      // [any]
-  gstx::Guarded<std::string> encoder_name;        // [any]
-  std::atomic<bool> stopping{true};               // [any] between READY and PAUSED
+  gstx::Guarded<SinkSettings> settings;       // [any]
+  EncodeWatch watch;                          // [any]
+  gstx::Guarded<engine::VideoColour> colour;  // [stream]s of queue and encoder
+  gstx::Guarded<std::string> encoder_report;  // [any]
+  gstx::Guarded<std::string> encoder_name;    // [any]
+  std::atomic<bool> stopping{true};           // [any] between READY and PAUSED
 };
 
 }  // namespace napari::elements

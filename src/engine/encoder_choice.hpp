@@ -1,6 +1,6 @@
 // Which H.264 encoder this machine can run, decided by opening it and encoding one picture at the configured size, never
-// by a GPU's name; and how each of them is set up for one picture in, one access unit out. Probe results are kept for the
-// process, since opening costs tens of ms. Not the swap of a running encoder: that is naparinvencsink's.
+// by a GPU's name; and how each of them is set up for one picture in, one access unit out. The probe is encoder_probe's.
+// Not the swap of a running encoder: that is naparinvencsink's.
 // Threads: any. A made element is the caller's.
 #pragma once
 
@@ -41,6 +41,11 @@ struct EncoderCandidate {
       input_format;  // the one it takes, where it takes one only: needs a converter for the other
 };
 
+[[nodiscard]] bool is_nvenc(EncoderKind kind);
+
+// What leaves the encoder, for a filter behind it.
+[[nodiscard]] gstx::Ref<GstCaps> encoder_output_caps(EncoderKind kind);
+
 // Best first.
 [[nodiscard]] std::span<const EncoderCandidate> encoder_candidates();
 
@@ -59,10 +64,6 @@ void set_encoder_bitrate(GstElement* encoder, EncoderKind kind, std::int64_t bit
 
 // The budget under which an IDR stays within 100 ms of the bit rate, for encoders without a buffer model.
 [[nodiscard]] std::int64_t idr_bitrate_bps(EncoderKind kind, std::int64_t bitrate_bps, double fps);
-
-// Opens the candidate and encodes one picture; the error is the reason it cannot be used.
-[[nodiscard]] gstx::Result<void> probe_encoder(const EncoderCandidate& candidate,
-                                               const EncoderSettings& settings);
 
 struct EncoderChoice {
   EncoderCandidate candidate;

@@ -203,7 +203,15 @@ void Rig::build() {
                    }),
                    this);
   gst_bin_add_many(GST_BIN(pipeline_.get()), source_.get(), sink_.get(), nullptr);
-  g_assert(gst_element_link(source_.get(), sink_.get()) != FALSE);
+  if (params_.between.empty()) {
+    g_assert(gst_element_link(source_.get(), sink_.get()) != FALSE);
+  } else {
+    GError* error = nullptr;
+    GstElement* between = gst_parse_bin_from_description(params_.between.c_str(), TRUE, &error);
+    g_assert_no_error(error);
+    gst_bin_add(GST_BIN(pipeline_.get()), between);
+    g_assert(gst_element_link_many(source_.get(), between, sink_.get(), nullptr) != FALSE);
+  }
   const auto pad = Ref<GstPad>::adopt(gst_element_get_static_pad(source_.get(), "src"));
   gst_pad_add_probe(
       pad.get(), GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,

@@ -25,6 +25,7 @@ struct RigParams {
   std::string colorimetry{"bt709"};
   int fps{60};
   bool answer_repaint{true};
+  std::string between;  // elements between the source and the sink, as gst-launch-1.0 has them
 };
 
 struct Unit {

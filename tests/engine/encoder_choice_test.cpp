@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/encoder_probe.hpp"
+
 namespace napari::engine {
 namespace {
 
@@ -42,7 +44,7 @@ TEST_F(EncoderChoiceTest, BothCpuEncodersOpen) {
 
 TEST_F(EncoderChoiceTest, ReportNamesEveryCandidatePassedOver) {
   const std::vector<EncoderCandidate> candidates{
-      {EncoderKind::nvenc, "no-such-encoder", "nvenc", nullptr},
+      {EncoderKind::openh264, "no-such-encoder", "openh264", nullptr},
       {EncoderKind::x264, "x264enc", "x264", nullptr}};
   const auto choice = choose_encoder(candidates, settings);
   ASSERT_TRUE(choice);

@@ -87,8 +87,9 @@ class RebuildingDrawer::WatchedFrame final : public GpuFrame {
                                                   const ConvertOptions& options) override {
     return watched(frame_->convert(layout, size, options));
   }
+  // Not watched: where CUDA fails, GL may well read the frame, and what GL has lost the next draw says.
   [[nodiscard]] gstx::Result<void> copy_to(const CudaRows& rows) override {
-    return watched(frame_->copy_to(rows));
+    return frame_->copy_to(rows);
   }
 
  private:

@@ -379,7 +379,7 @@ TEST_F(GlFrameTest, CudaIsRefusedWithReasonWhereTheDeviceHasNone) {
   }
 }
 
-// What frames are made of.
+// What frames are made of, on a context of their own.
 class GlBuffersTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -394,6 +394,40 @@ class GlBuffersTest : public testing::Test {
   }
   std::shared_ptr<GlContext> context_;
 };
+
+TEST_F(GlBuffersTest, FrameLargerThanAStorageBufferIsRefused) {
+  const CanvasSize size{16384, 16384};
+  if (context_->limits().storage_bytes >= std::size_t{16384} * 16384 * 4)
+    GTEST_SKIP() << "this device holds the largest frame there is";
+  const auto frames = GlFrames::make(context_);
+  ASSERT_TRUE(frames) << frames.error().message;
+  const auto frame = (*frames)->make_frame(size);
+  ASSERT_FALSE(frame);
+  EXPECT_EQ(frame.error().code, gstx::ErrorCode::unsupported);
+  EXPECT_THAT(frame.error().message, HasSubstr("16384 x 16384 exceeds"));
+}
+
+TEST_F(GlBuffersTest, NobodyWaitsForAGpuThatIsLost) {
+  const auto frames = GlFrames::make(context_);
+  ASSERT_TRUE(frames) << frames.error().message;
+  const auto frame = (*frames)->make_frame({32, 32});
+  ASSERT_TRUE(frame);
+  // An error that is not the end of the GPU is nobody else's.
+  EXPECT_FALSE((*frames)->run(
+      [] { return gstx::Result<void>(gstx::fail(gstx::ErrorCode::internal, "GL error 0x500")); }));
+  EXPECT_TRUE((*frame)->read());
+  const auto lost = [] {
+    return gstx::Result<void>(
+        gstx::fail(gstx::ErrorCode::internal, "the GPU lost its context while testing"));
+  };
+  EXPECT_FALSE((*frames)->run(lost));
+  for (const auto& error :
+       {(*frame)->read().error(), (*frame)->convert(VideoLayout::nv12, {32, 32}, {}).error(),
+        (*frames)->make_frame({640, 480}).error()}) {
+    EXPECT_EQ(error.code, gstx::ErrorCode::internal);
+    EXPECT_THAT(error.message, HasSubstr("the GPU lost its context while testing"));
+  }
+}
 
 TEST_F(GlBuffersTest, PoolKeepsToItsBounds) {
   const auto pool = std::make_shared<BufferPool>(context_, BufferKind::device,

@@ -186,6 +186,8 @@ gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CodesTar
   GSTX_TRY(slice_pacer_.let_go());
   GSTX_TRY(mip_pacer_.let_go());
   const auto complaints = context_.check("drawing");
+  // A driver may find out only now that a texture does not fit: the next picture starts with a clean slate.
+  if (!complaints && complaints.error().code == gstx::ErrorCode::unavailable) textures_.clear();
   GSTX_TRY(painted);
   return complaints;
 }
@@ -279,7 +281,7 @@ gstx::Result<void> GlPainter::bind_volume(const data::PlanLayer& layer, const Pa
   set_shape(kShape, block.shape);
   set_shape(kBrickShape, shapes.bricks);
   set_shape(kCoarseShape, shapes.coarse);
-  glUniform1f(kTexelScale, texel_scale(block.dtype));
+  if (filtered) glUniform1f(kTexelScale, texel_scale(block.dtype));
   return {};
 }
 

@@ -279,6 +279,11 @@ TEST(MachineProbe, SaysWhyEachBetterOneWasPassedOver) {
                         .encodes_with = "x264enc",
                         .encoder_report = "nvh264enc: not there\nx264enc: chosen\n"}),
       "draws with cpu (AVX2), encodes with x264enc, because no GPU answers; nvh264enc: not there");
+  EXPECT_EQ(verdict_sentence({.draws_with = "cpu",
+                              .draw_reason = "no GPU",
+                              .encodes_with = "x264enc",
+                              .encoder_report = "a: none\nb: none\nc: other\nx264enc: chosen\n"}),
+            "draws with cpu, encodes with x264enc, because no GPU; a, b: none; c: other");
   EXPECT_EQ(verdict_sentence({.draw_reason = "no device", .encoder_report = "x264enc: broken"}),
             "draws with nothing, encodes with nothing, because no device; x264enc: broken");
 }

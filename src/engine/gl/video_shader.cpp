@@ -55,8 +55,8 @@ gstx::Result<void> VideoShader::warm_up() {
 }
 
 gstx::Result<GlProgram*> VideoShader::program(VideoLayout layout, bool enlarged) {
-  const auto kind = static_cast<int>(layout);
-  GlProgram& program = programs_[static_cast<std::size_t>(2 * kind + (enlarged ? 1 : 0))];
+  const auto kind = static_cast<std::size_t>(layout);
+  GlProgram& program = programs_[2 * kind + (enlarged ? 1 : 0)];
   if (!program) {
     GSTX_ASSIGN_OR_RETURN(
         program,
@@ -73,7 +73,8 @@ void VideoShader::bind_taps(data::CanvasSize source, data::CanvasSize target) {
   });
   if (found == taps_.end()) {
     std::vector<std::uint32_t> packed;
-    packed.reserve(static_cast<std::size_t>(target.width_px + target.height_px));
+    packed.reserve(static_cast<std::size_t>(target.width_px) +
+                   static_cast<std::size_t>(target.height_px));
     const auto append = [&](int source_extent, int extent) {
       for (int i = 0; i < extent; ++i) {
         const VideoTap tap = video_tap(i, source_extent, extent);

@@ -256,8 +256,8 @@ void Bench::uploads() {
       frame_ms.push_back(draw_to_nv12(bench::volume_plan(drawn, size, 3.0 * frame)));
       std::stop_source stop;
       const std::jthread timer([&](const std::stop_token& ended) {
-        // Leaves a millisecond to come back in; not a wait for anything but the time.
-        while (!ended.stop_requested() && Clock::now() + std::chrono::milliseconds(1) < next) {
+        // Leaves two milliseconds to come back in; not a wait for anything but the time.
+        while (!ended.stop_requested() && Clock::now() + std::chrono::milliseconds(2) < next) {
           std::this_thread::sleep_for(std::chrono::microseconds(100));
         }
         stop.request_stop();

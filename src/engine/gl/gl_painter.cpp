@@ -137,6 +137,7 @@ gstx::Result<void> GlPainter::warm_up() {
   GSTX_TRY(volume_program(data::DType::u16, Interpolation::linear, filters_));
   if (!context_.info().software) {
     GSTX_TRY(volume_program(data::DType::u16, Interpolation::linear, false));
+    GSTX_TRY(textures_.warm_up());
   }
   GSTX_TRY(program("resolve.comp", {}));
   return context_.check("compiling shaders");
@@ -185,7 +186,7 @@ gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CodesTar
   glMemoryBarrier(GL_SHADER_STORAGE_BARRIER_BIT | GL_BUFFER_UPDATE_BARRIER_BIT);
   GSTX_TRY(slice_pacer_.let_go());
   GSTX_TRY(mip_pacer_.let_go());
-  const auto complaints = context_.check("drawing");
+  auto complaints = context_.check("drawing");
   // A driver may find out only now that a texture does not fit: the next picture starts with a clean slate.
   if (!complaints && complaints.error().code == gstx::ErrorCode::unavailable) textures_.clear();
   GSTX_TRY(painted);

@@ -57,6 +57,9 @@ class TexturePool {
   TexturePool(const TexturePool&) = delete;
   TexturePool& operator=(const TexturePool&) = delete;
 
+  // What the first upload would have to wait for otherwise.
+  [[nodiscard]] gstx::Result<void> warm_up() { return ring_.prepare(); }
+
   // The 2-D texture of a plane or the 3-D texture of a volume; valid until the next call. Refuses what the device or the
   // budget cannot hold (`unsupported`) or cannot hold now (`unavailable`), naming the figures.
   [[nodiscard]] gstx::Result<GLuint> plane(const data::VoxelBlock& block,

@@ -41,6 +41,11 @@ UploadRing::UploadRing(const GlLimits& limits, bool software, int threads)
 
 UploadRing::~UploadRing() = default;
 
+gstx::Result<void> UploadRing::prepare() {
+  if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(threads_);
+  return buffer_ ? gstx::Result<void>() : make_buffer();
+}
+
 gstx::Result<void> UploadRing::make_buffer() {
   buffer_ = GlBuffer::make();
   glBindBuffer(GL_PIXEL_UNPACK_BUFFER, buffer_.get());
@@ -52,8 +57,8 @@ gstx::Result<void> UploadRing::make_buffer() {
   } else {
     glBufferData(GL_PIXEL_UNPACK_BUFFER, bytes, nullptr, GL_STREAM_DRAW);
   }
-  if (glGetError() == GL_NO_ERROR && (!persistent_ || mapped_ != nullptr)) return {};
   glBindBuffer(GL_PIXEL_UNPACK_BUFFER, 0);
+  if (glGetError() == GL_NO_ERROR && (!persistent_ || mapped_ != nullptr)) return {};
   buffer_ = GlBuffer();
   return gstx::fail(ErrorCode::unavailable,
                     fmt::format("no GL buffer of {} bytes to upload voxels through", bytes));
@@ -61,7 +66,7 @@ gstx::Result<void> UploadRing::make_buffer() {
 
 gstx::Result<void> UploadRing::pass(data::DType dtype, std::span<const std::byte> voxels,
                                     const std::function<void(const void*)>& upload) {
-  if (!buffer_) GSTX_TRY(make_buffer());
+  GSTX_TRY(prepare());
   std::optional<GlFence>& fence = fences_[next_];
   if (fence) {
     const GLenum state = fence->wait(kHangNs);
@@ -101,7 +106,6 @@ void UploadRing::fill(std::byte* slot, data::DType dtype, std::span<const std::b
   const std::size_t shrink = data::byte_size(dtype) / texel_bytes(dtype);
   const std::size_t tile = kTileBytes * shrink;
   const auto tiles = static_cast<int>((voxels.size() + tile - 1) / tile);
-  if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(threads_);
   pool_->run(tiles,
              [&](int which) {
                const std::size_t begin = static_cast<std::size_t>(which) * tile;

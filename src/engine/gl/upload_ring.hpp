@@ -28,6 +28,9 @@ class UploadRing {
 
   [[nodiscard]] std::size_t slot_bytes() const { return slot_bytes_; }
 
+  // Makes the buffer and the threads, which takes long enough to be seen in a picture; else the first upload does.
+  [[nodiscard]] gstx::Result<void> prepare();
+
   // Fills the next slot with `voxels` of `dtype`, native or f64 as f32, at most a slot of them, and calls `upload`
   // with the offset to give GL in place of a pointer, while the buffer is bound to GL_PIXEL_UNPACK_BUFFER.
   [[nodiscard]] gstx::Result<void> pass(data::DType dtype, std::span<const std::byte> voxels,

@@ -113,6 +113,11 @@ class Engine {
 // gone, and make_engine fails from then on. Does nothing where no engine was ever made, or the second time. [main]
 void shut_down_gstreamer();
 
+// Whether an encoder of `choice` ("auto", "nvenc", …) opens at this size; the error has every candidate's reason. Takes a while
+// the first time; the answer is kept.
+[[nodiscard]] gstx::Result<void> check_encoder(const std::string& choice, data::CanvasSize size,
+                                               int fps);
+
 // What this machine can do, a line an item, for `doctor`: ending in one sentence "draws with X, encodes with Y, because Z".
 [[nodiscard]] std::vector<std::string> probe_machine(const EngineConfig& config,
                                                      data::CanvasSize size, int fps,

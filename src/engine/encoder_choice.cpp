@@ -215,6 +215,7 @@ Result<EncoderChoice> choose_encoder(const std::vector<EncoderCandidate>& candid
     }
     report += fmt::format("{}: {}\n", candidate.factory, opened.error().message);
   }
+  if (!report.empty()) report.pop_back();  // the line feed
   return fail(ErrorCode::unsupported, "no H.264 encoder opens:\n" + report);
 }
 

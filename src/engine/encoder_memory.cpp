@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/cuda/cuda_converter.hpp"
+#include "engine/cuda_memory.hpp"
 #include "gstx/thread.hpp"
 
 namespace napari::engine {
@@ -14,11 +15,24 @@ using gstx::Ref;
 
 constexpr const char* kDeviceFormat = "NV12";
 
+Ref<GstBuffer> make_cuda_picture(GstCaps* caps) {
+  // Nobody's neighbour: it has a context of its own, which the buffer keeps.
+  const auto host = Ref<GstElement>::sink(gst_pipeline_new(nullptr));
+  CudaContextSlot slot(host.get());
+  const auto context = slot.ensure(-1);
+  if (!context) return nullptr;
+  CudaBuffers buffers;
+  auto picture = buffers.take(*context, caps);
+  if (!picture) return nullptr;
+  gst_buffer_memset(picture->get(), 0, 128, gst_buffer_get_size(picture->get()));
+  return *std::move(picture);
+}
+
 gstx::Guarded<std::vector<DeviceMemory>>& known_memories() {
   static gstx::Guarded<std::vector<DeviceMemory>> memories(
       {DeviceMemory{.feature = "memory:CUDAMemory",
                     .usable = [] { return load_cuda().has_value(); },
-                    .make_picture = {}}});
+                    .make_picture = make_cuda_picture}});
   return memories;
 }
 

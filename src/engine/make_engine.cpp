@@ -4,9 +4,11 @@
 #include <mutex>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gst/gst.h>
 
 #include "engine/api.hpp"
+#include "engine/encoder_choice.hpp"
 #include "engine/pipeline.hpp"
 #include "engine/renderer.hpp"
 #include "gstx/gerror.hpp"
@@ -74,6 +76,16 @@ gstx::Result<std::unique_ptr<Engine>> make_engine(const EngineConfig& config) {
   GSTX_TRY(ensure_gstreamer());
   GSTX_ASSIGN_OR_RETURN(auto chosen, make_drawer(config));
   return std::make_unique<GstEngine>(std::move(chosen), config);
+}
+
+gstx::Result<void> check_encoder(const std::string& choice, data::CanvasSize size, int fps) {
+  GSTX_TRY(ensure_gstreamer());
+  GSTX_ASSIGN_OR_RETURN(const auto candidates, candidates_for(choice));
+  const auto chosen = choose_encoder(candidates, {.size = size, .fps_numerator = fps});
+  if (!chosen)
+    return gstx::fail(chosen.error().code,
+                      fmt::format("encoder {}: {}", choice, chosen.error().message));
+  return {};
 }
 
 }  // namespace napari::engine

@@ -272,6 +272,9 @@ gstx::Result<std::unique_ptr<Runtime>> make_runtime(RuntimeConfig config, Runtim
 
 gstx::Result<std::unique_ptr<Runtime>> make_runtime(RuntimeConfig config, RuntimeEvents events) {
   GSTX_ASSIGN_OR_RETURN(const engine::EngineConfig settings, engine_config(config.serve));
+  // An encoder that was asked for by name is there or the server does not start; `auto` finds one when somebody watches.
+  if (config.serve.encoder != "auto")
+    GSTX_TRY(engine::check_encoder(config.serve.encoder, config.serve.canvas, config.serve.fps));
   GSTX_ASSIGN_OR_RETURN(auto engine, engine::make_engine(settings));
   return make_runtime(std::move(config), std::move(events), std::move(engine));
 }

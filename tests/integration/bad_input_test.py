@@ -1,6 +1,7 @@
 """What users and networks do wrong: each gets a clear message in the right place, and a running server goes on."""
 import asyncio
 import contextlib
+import ctypes.util
 import json
 import os
 import pathlib
@@ -49,6 +50,10 @@ class CommandLine(unittest.TestCase):
         self.refused("--tls-cert", "x.pem", says=["--tls-key"])
         self.refused("--config", "/", says=["--config"])
         self.refused("--data-root", "/does/not/exist", says=["--data-root", "/does/not/exist"])
+
+    @unittest.skipIf(ctypes.util.find_library("nvidia-encode"), "this machine may have NVENC")
+    def test_an_encoder_that_is_not_there(self):
+        self.refused(DEMO, "--port", "0", "--encoder", "nvenc", says=["encoder nvenc", "nvcudah264enc", "nvh264enc", "NVENC"])
 
     def test_bad_data(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -72,11 +72,9 @@ gstx::Result<kernel::ConvertJob> plan_convert_job(const CudaPicture& source,
   return job;
 }
 
-const char* kernel_name(const kernel::ConvertJob& job, VideoLayout layout) {
+std::size_t kernel_index(const kernel::ConvertJob& job, VideoLayout layout) {
   const bool enlarged = job.source_width != job.width || job.source_height != job.height;
-  if (layout == VideoLayout::y444)
-    return enlarged ? "napari_convert_444_enlarged" : "napari_convert_444";
-  return enlarged ? "napari_convert_420_enlarged" : "napari_convert_420";
+  return (layout == VideoLayout::y444 ? 2U : 0U) + (enlarged ? 1U : 0U);
 }
 
 }  // namespace napari::engine

@@ -2,6 +2,9 @@
 // CUDA is needed. Threads: any.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include "engine/cuda/convert_block.hpp"
 #include "engine/cuda/cuda_converter.hpp"
 #include "gstx/result.hpp"
@@ -13,7 +16,9 @@ namespace napari::engine {
                                                                 const CudaVideo& target,
                                                                 const ConvertOptions& options);
 
-// The entry point of convert_kernel.cu for it.
-[[nodiscard]] const char* kernel_name(const kernel::ConvertJob& job, VideoLayout layout);
+// The entry points of convert_kernel.cu, and which of them a job takes.
+inline constexpr std::array kKernelNames{"napari_convert_420", "napari_convert_420_enlarged",
+                                         "napari_convert_444", "napari_convert_444_enlarged"};
+[[nodiscard]] std::size_t kernel_index(const kernel::ConvertJob& job, VideoLayout layout);
 
 }  // namespace napari::engine

@@ -100,6 +100,10 @@ class LoadedConverter final : public CudaConverter {
     const PushedCudaContext pushed(context_.get());
     GSTX_TRY(pushed.check());
     GSTX_ASSIGN_OR_RETURN(kernel_, load_kernel(driver_, compute, source));
+    for (std::size_t i = 0; i < kKernelNames.size(); ++i) {
+      GSTX_TRY(check_cuda(CuModuleGetFunction(&functions_[i], kernel_.module, kKernelNames[i]),
+                          kKernelNames[i]));
+    }
     return {};
   }
 
@@ -108,16 +112,14 @@ class LoadedConverter final : public CudaConverter {
     GSTX_ASSIGN_OR_RETURN(kernel::ConvertJob job, plan_convert_job(source, target, options));
     const PushedCudaContext pushed(context_.get());
     GSTX_TRY(pushed.check());
-    const char* const name = kernel_name(job, target.layout);
-    CUfunction function = nullptr;
-    GSTX_TRY(check_cuda(CuModuleGetFunction(&function, kernel_.module, name), name));
     const auto blocks = [](int extent, int block, unsigned threads) {
       const auto pixels = static_cast<unsigned>(block) * threads;
       return (static_cast<unsigned>(extent) + pixels - 1) / pixels;
     };
     void* parameters[] = {&job};
     return check_cuda(
-        CuLaunchKernel(function, blocks(job.width, kernel::kBlockWidth, kThreadsAcross),
+        CuLaunchKernel(functions_[kernel_index(job, target.layout)],
+                       blocks(job.width, kernel::kBlockWidth, kThreadsAcross),
                        blocks(job.height, kernel::kBlockHeight, kThreadsDown), 1, kThreadsAcross,
                        kThreadsDown, 1, 0, static_cast<CUstream>(stream), parameters, nullptr),
         "the convert kernel does not start");
@@ -129,6 +131,7 @@ class LoadedConverter final : public CudaConverter {
   const CudaDriver& driver_;
   gstx::Ref<GstCudaContext> context_;
   Loaded kernel_;
+  std::array<CUfunction, kKernelNames.size()> functions_{};
 };
 
 }  // namespace

@@ -101,7 +101,7 @@ std::vector<std::string> describe_gpu(const GpuFacts& facts) {
 }
 
 GpuReport gather_gpus() {
-  GpuReport report{.gpus = std::vector<GpuFacts>()};
+  GpuReport report{.gpus = std::vector<GpuFacts>(), .cuda = load_cuda()};
   std::vector<GlDeviceNote> notes = describe_gl_devices();
   const auto listed = list_gpus();
   if (!listed) {
@@ -140,6 +140,9 @@ std::vector<std::string> describe_gpus(const GpuReport& report) {
       lines.insert(lines.end(), of_gpu.begin(), of_gpu.end());
     }
   }
+  const bool said =
+      report.cuda || (!report.gpus && report.gpus.error().message == report.cuda.error().message);
+  if (!said) lines.push_back("cuda: " + report.cuda.error().message);
   for (const std::string& text : report.other_graphics) lines.push_back("gl: " + text);
   return lines;
 }

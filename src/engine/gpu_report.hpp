@@ -28,6 +28,7 @@ struct GpuFacts {
 struct GpuReport {
   gstx::Result<std::vector<GpuFacts>> gpus;  // the error: why there is none
   std::vector<std::string> other_graphics;   // EGL devices that are none of them
+  gstx::Result<void> cuda;                   // the error: why nothing can be done in CUDA memory
 };
 [[nodiscard]] GpuReport gather_gpus();
 

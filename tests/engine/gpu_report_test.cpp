@@ -61,6 +61,10 @@ TEST(GpuReport, NoGpuIsOneLineAndSoIsMoreThanOne) {
                  .other_graphics = {"EGL device 0: llvmpipe"}};
   EXPECT_THAT(describe_gpus(none),
               ElementsAre("gpu: none: libcuda.so.1 is not there", "gl: EGL device 0: llvmpipe"));
+  none.cuda = gstx::fail(gstx::ErrorCode::unsupported, "libcuda.so.1 is not there");
+  EXPECT_EQ(describe_gpus(none).size(), 2U) << "the same reason is said once";
+  none.cuda = gstx::fail(gstx::ErrorCode::unsupported, "this build left out CUDA");
+  EXPECT_EQ(describe_gpus(none)[1], "cuda: this build left out CUDA");
   const GpuReport two{.gpus = std::vector{workstation(), workstation()}, .other_graphics = {}};
   EXPECT_EQ(describe_gpus(two).front(), "gpu: 2 are visible; --device chooses one");
   EXPECT_EQ(describe_gpus(two).size(), 11U);

@@ -23,6 +23,7 @@ from wire_client import PixelChannel, Server, StateChannel  # noqa: E402
 
 SIZES = {"1080p": (1920, 1080), "4K": (3840, 2160)}
 ERROR_LINES = 3
+KERNELS_S_MAX = 400
 
 OURS_CPU = "naparicudaconvert ! video/x-raw,format=NV12"
 X264 = "x264enc tune=zerolatency speed-preset=superfast bitrate=12000"
@@ -76,9 +77,13 @@ def reason_of(text: str) -> str:
 def kernels(programs: Programs, quick: bool, scratch: pathlib.Path) -> list[dict]:
     if not programs.bench.exists():
         return [{"what": "kernels", "skipped": f"{programs.bench} is not there"}]
-    done = subprocess.run([programs.bench, *(["--quick"] if quick else [])], text=True, capture_output=True, check=False, env=programs.environment,
-                          cwd=scratch)
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = scratch / "gpu_bench.jsonl"
+    try:
+        done = subprocess.run([programs.bench, "--json", lines, *(["--quick"] if quick else [])], text=True, capture_output=True, check=False,
+                              env=programs.environment, cwd=scratch, timeout=KERNELS_S_MAX)
+    except subprocess.TimeoutExpired:
+        return [{"what": "kernels", "skipped": f"did not end within {KERNELS_S_MAX} s"}]
+    rows = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     if done.returncode != 0 or not rows:
         rows.append({"what": "kernels", "skipped": f"exit status {done.returncode}: {reason_of(done.stderr + done.stdout)}"})
     return rows

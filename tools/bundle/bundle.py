@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Gathers a build and all it needs into one relocatable archive: glibc 2.36 or newer, no root, drivers from the host.
 
-    bundle.py --build DIR [--with PROGRAM]... [OUT.tar.zst | FOLDER]      default: DIR/napari-cuda-server-VERSION-x86_64.tar.zst
+    bundle.py --build DIR [--with PROGRAM]... [OUT.tar.zst | OUT.tar.xz | FOLDER]    default: DIR/napari-cuda-server-VERSION-x86_64.tar.zst
 
 PROGRAM: a program of the build (a test, a benchmark) that comes along, relative to DIR. A folder is written as it is, unpacked.
 """
@@ -18,6 +18,7 @@ import elf
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GST_HELPERS = "gstreamer1.0/gstreamer-1.0"
+COMPRESSORS = {".zst": "zstd -15 -T0 -q", ".xz": "xz -6 -T0", ".gz": "gzip -9"}
 ICD = '{"file_format_version": "1.0.0", "ICD": {"library_path": "libEGL_nvidia.so.0"}}\n'
 
 
@@ -147,8 +148,8 @@ def package_of(path: pathlib.Path) -> str:
 
 def pack(folder: pathlib.Path, out: pathlib.Path) -> None:
     when = git("log", "-1", "--format=%ct")
-    subprocess.run(["tar", "--sort=name", f"--mtime=@{when if when != 'unknown' else 0}", "--owner=0", "--group=0", "--numeric-owner", "-I", "zstd -15 -T0 -q", "-cf", out,
-                    "-C", folder.parent, folder.name], check=True)
+    same_every_time = ["--sort=name", f"--mtime=@{when if when != 'unknown' else 0}", "--owner=0", "--group=0", "--numeric-owner"]
+    subprocess.run(["tar", *same_every_time, "-I", COMPRESSORS[out.suffix], "-cf", out, "-C", folder.parent, folder.name], check=True)
 
 
 def main() -> int:
@@ -162,7 +163,7 @@ def main() -> int:
     bundle = Bundle(build, options.extra + bench)
     name = f"{output(build / 'napari-cuda-server', '--version').replace(' ', '-')}-{os.uname().machine}"
     out = options.out or build / f"{name}.tar.zst"
-    if out.suffix != ".zst":
+    if out.suffix not in COMPRESSORS:
         if out.exists():
             raise SystemExit(f"bundle: {out} exists")
         bundle.write(out)

@@ -16,8 +16,8 @@ CXX_RUNTIME = {"libstdc++.so.6", "libgcc_s.so.1"}
 FALLBACK = CXX_RUNTIME | {"libEGL.so.1", "libGL.so.1", "libGLX.so.0", "libGLdispatch.so.0", "libOpenGL.so.0", "libGLESv2.so.2", "libgbm.so.1", "libdrm.so.2"}
 
 # Drivers, and Mesa's: they belong to the kernel module of the machine they run on. Beginnings of sonames.
-FORBIDDEN = ("libcuda.so", "libnvidia-", "libEGL_nvidia", "libGLX_nvidia", "libGLESv2_nvidia", "libnvcuvid", "libnvrtc", "libcudart", "libnvoptix", "libEGL_mesa",
-             "libGLX_mesa", "libgallium", "libLLVM", "libvulkan", "swrast_dri", "libasan", "libtsan")
+FORBIDDEN = ("libcuda.so", "libnvidia-", "libEGL_nvidia", "libGLX_nvidia", "libGLESv2_nvidia", "libnvcuvid", "libnvrtc", "libcudart",
+             "libnvoptix", "libEGL_mesa", "libGLX_mesa", "libgallium", "libLLVM", "libvulkan", "swrast_dri", "libasan", "libtsan")
 
 
 def forbidden(name: str) -> bool:

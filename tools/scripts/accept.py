@@ -8,6 +8,7 @@ in lines `evidence A1.2 …`, repeated here. --quick leaves the sanitizer builds
 Exit status: 0 when every line printed is ok.
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -33,7 +34,14 @@ CASES = {
     "A1.5": [r"AStoreThatBlocksForFiveSeconds", r"FramesKeepComingWhileTheStoreHangs", r"CoarseDataIsDrawnWithin100ms", r"Within50ms"],
     "A1.6": [r"LedgerTest", r"ReducerTest", r"ReducerProperty", r"Boxes", r"LodPolicy", r"LevelBudget", r"TileGrid"],
     "A1.7": [r"import_matrix"],
+    "A3.1": [r"CudaKernel", r"CudaJob", r"GlFrame", r"GlVolume", r"GlUpload", r"RebuildingDrawer", r"GpuReport", r"NvencSettings"],
+    "A3.2": [r"HundredStarts", r"GpuPictureShrinks", r"PlanesOfTheGpuAreTheOutput", r"NvencSinkWithNvenc", r"DeathInDeviceMemory", r"pipelines-doc"],
+    "A3.3": [r"soak"],
+    "A3.4": [r"DeviceChoice", r"ChooseEglDevice", r"OpenCudaDriver", r"InitCudaDriver", r"bundle"],
 }
+# What a machine without a GPU cannot run: recorded by tools/scripts/prove_gpu.py on one that has it, and committed.
+GPU_EVIDENCE = ROOT / "docs/gpu-evidence.json"
+ELEMENTS = ("naparieglsrc", "naparicudaconvert", "naparinvencsink")
 
 
 class Run:
@@ -109,8 +117,61 @@ class Run:
         done = subprocess.run([sys.executable, ROOT / "tools/scripts/import_matrix.py"], text=True, capture_output=True, check=False)
         return done.returncode == 0, done.stdout.strip().splitlines()[-1]
 
+    @staticmethod
+    def recorded(*parts: str):
+        """A check that holds where the evidence has these parts, each passed, of a commit that this one descends from."""
+        def check() -> tuple[bool, str]:
+            if not GPU_EVIDENCE.exists():
+                return False, f"{GPU_EVIDENCE.relative_to(ROOT)} is not there: run tools/scripts/prove_gpu.py on a machine with a GPU"
+            evidence = json.loads(GPU_EVIDENCE.read_text())
+            commit = evidence["commit"].removesuffix("-dirty")
+            missing = [part for part in parts if not evidence["parts"].get(part, {}).get("ok")]
+            git = lambda *command: subprocess.run(["git", "-C", ROOT, *command], text=True, capture_output=True, check=False)
+            if missing:
+                return False, f"the evidence of {commit} has no passed {', '.join(missing)}"
+            if git("merge-base", "--is-ancestor", commit, "HEAD").returncode != 0:
+                return False, f"the evidence is of {commit}, which is no ancestor of this commit"
+            later = git("rev-list", "--count", f"{commit}..HEAD", "--", "src", "gst-elements", "subprojects").stdout.strip()
+            cases = [state for part in parts for state in evidence["parts"][part].get("cases", {}).values()]
+            gpus = ", ".join(evidence["machine"]["gpus"])
+            notes = [f"recorded on {gpus or 'no GPU'}, {evidence['date']}, {evidence['commit']} ({later} later commits to the sources)",
+                     *([f"{cases.count('passed')} cases passed there, {cases.count('skipped')} skipped"] if cases else []),
+                     *(note for part in parts for note in evidence["parts"][part].get("notes", []))]
+            return bool(gpus), "; ".join(notes)
+        return check
+
+    def without_cuda(self) -> tuple[bool, str]:
+        """A build configured without CUDA runs, has every element, and says what was left out."""
+        folder = ROOT / "build-nocuda"
+        compilers = {"CC": "ccache gcc", "CXX": "ccache g++"}
+        if not (folder / "build.ninja").exists():
+            subprocess.run(["meson", "setup", folder, "-Dcuda=disabled", "-Dtests=disabled"], env={**os.environ, **compilers}, cwd=ROOT, check=True,
+                           stdout=subprocess.DEVNULL)
+        built = subprocess.run(["ninja", "-C", folder], text=True, capture_output=True, check=False)
+        if built.returncode != 0:
+            return False, f"the build without CUDA failed: {built.stdout[-300:]}"
+        doctor = subprocess.run([folder / "napari-cuda-server", "doctor"], text=True, capture_output=True, check=False).stdout
+        said = re.search(r"^cuda: (this build left out .+)$", doctor, re.M)
+        registered = self.registered(folder)
+        return bool(said) and registered, f"without CUDA: {said[1] if said else 'doctor does not say what was left out'}, the elements register: {registered}"
+
+    @staticmethod
+    def registered(build: pathlib.Path) -> bool:
+        plugin = build / "gst-elements/libgstnaparicuda.so"
+        return all(subprocess.run(["gst-inspect-1.0", element], env={**os.environ, "GST_PLUGIN_PATH": str(plugin.parent)}, capture_output=True,
+                                  check=False).returncode == 0 for element in ELEMENTS)
+
+    def without_driver(self) -> tuple[bool, str]:
+        """With CUDA compiled in and no driver to be found."""
+        hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+        doctor = subprocess.run([self.build / "napari-cuda-server", "doctor"], text=True, capture_output=True, check=False, env=hidden).stdout
+        said = re.search(r"^gpu: none: (.+)$", doctor, re.M)
+        return bool(said) and self.registered(self.build), f"with CUDA and no GPU to be had: {said[1] if said else 'doctor does not say why'}"
+
     def point(self, point: str) -> bool:
-        checks = {"A1.1": [self.demo_serves, self.only_gpu_skips], "A1.6": [self.sanitized], "A1.7": [self.contract]}
+        checks = {"A1.1": [self.demo_serves, self.only_gpu_skips], "A1.6": [self.sanitized], "A1.7": [self.contract],
+                  "A3.1": [self.recorded("tests", "sanitizer")], "A3.2": [self.recorded("pipelines")], "A3.3": [self.recorded("soak")],
+                  "A3.4": [self.without_cuda, self.without_driver]}
         ok, note = self.named(point)
         notes = [note]
         for check in checks.get(point, []):

@@ -17,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 WANTED = ["cuda.h", "cudaGL.h"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
 TIMEOUT_S = 120
+ERRORS = (OSError, RuntimeError, subprocess.SubprocessError, zipfile.BadZipFile)  # of fetch
 
 
 def download(folder: pathlib.Path) -> pathlib.Path:
@@ -49,6 +50,18 @@ def unpack(wheel: pathlib.Path, out: pathlib.Path) -> list[str]:
     return taken
 
 
+def fetch(build: pathlib.Path, name: str) -> None:
+    build.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build) as temporary:
+        # Unpacked aside, so that a folder that is there is whole.
+        fresh = pathlib.Path(temporary) / name
+        taken = unpack(download(pathlib.Path(temporary)), fresh)
+        missing = [header for header in WANTED if header not in taken]
+        if missing:
+            raise RuntimeError(f"the wheel holds no {missing[0]}")
+        fresh.rename(build / name)
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
@@ -56,17 +69,9 @@ def main() -> int:
     found = subprocess.run([sys.executable, HERE / "find_headers.py", "--build", build], capture_output=True, text=True, check=False)
     if found.stdout.strip():
         return 0
-    build.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=build) as temporary:
-            # Unpacked aside, so that a folder that is there is whole.
-            fresh = pathlib.Path(temporary) / "cuda-headers"
-            taken = unpack(download(pathlib.Path(temporary)), fresh)
-            missing = [name for name in WANTED if name not in taken]
-            if missing:
-                raise RuntimeError(f"the wheel holds no {missing[0]}")
-            fresh.rename(build / "cuda-headers")
-    except (OSError, RuntimeError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
+        fetch(build, "cuda-headers")
+    except ERRORS as error:
         print(f"no CUDA headers: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,5 +1,6 @@
 // The texture pool: what is uploaded is what a texture then holds, in every dtype and with either way to map; its budget, a device
 // that is short of memory, and uploads that are stopped.
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "engine/gl/gl_context.hpp"
 #include "engine/gl/texel_format.hpp"
 #include "engine/gl/texture_pool.hpp"
+#include "engine/gl/upload_ring.hpp"
 #include "engine/gl_fixture.hpp"
 
 namespace napari::engine::gl_test {
@@ -92,6 +94,49 @@ TEST_F(GlUploadTest, EveryVoxelArrives) {
       });
     }
   }
+}
+
+TEST_F(GlUploadTest, ThreadsFillASlotTogetherAndTheRingGoesRound) {
+  constexpr GLsizei kEdge = 1900;  // 7 MB: most of a slot
+  constexpr int kPasses = 20;      // a ring holds 8
+  const auto block = make_block(DType::u16, {1, kEdge, kEdge}, [](auto, auto y, auto x) {
+    return static_cast<double>((y * 257 + x * 3) % 65521);
+  });
+  const std::size_t bytes = std::size_t{kEdge} * kEdge * 2;
+  context_->run([&] {
+    UploadRing ring(context_->limits(), false, 3);
+    ASSERT_LE(bytes, ring.slot_bytes());
+    std::vector<GlTexture> textures;
+    std::vector<std::byte> expected(block->voxels.get(), block->voxels.get() + bytes);
+    for (int pass = 0; pass < kPasses; ++pass) {
+      std::vector<std::byte> voxels = expected;
+      voxels[static_cast<std::size_t>(pass)] ^= std::byte{0xff};  // no two passes are alike
+      textures.push_back(GlTexture::make());
+      const auto passed = ring.pass(DType::u16, voxels, [&](const void* offset) {
+        glBindTexture(GL_TEXTURE_2D, textures.back().get());
+        glTexStorage2D(GL_TEXTURE_2D, 1, GL_R16UI, kEdge, kEdge);
+        glPixelStorei(GL_UNPACK_ALIGNMENT, 1);
+        glTexSubImage2D(GL_TEXTURE_2D, 0, 0, 0, kEdge, kEdge, GL_RED_INTEGER, GL_UNSIGNED_SHORT,
+                        offset);
+      });
+      ASSERT_TRUE(passed) << passed.error().message;
+      std::ranges::fill(voxels, std::byte{0});  // they are the caller's again
+    }
+    for (std::size_t pass = 0; pass < textures.size(); ++pass) {
+      expected[pass] ^= std::byte{0xff};
+      EXPECT_TRUE(texels(GL_TEXTURE_2D, textures[pass].get(), *block) == expected)
+          << "pass " << pass;
+      expected[pass] ^= std::byte{0xff};
+    }
+    EXPECT_TRUE(context_->check("testing"));
+  });
+}
+
+TEST(CopyThreads, AreAFewOfTheCores) {
+  EXPECT_EQ(copy_threads(1), 1);
+  EXPECT_EQ(copy_threads(2), 1);
+  EXPECT_EQ(copy_threads(8), 2);
+  EXPECT_EQ(copy_threads(128), 3);
 }
 
 TEST_F(GlUploadTest, StoppedUploadGoesOnWhereItWas) {

@@ -21,9 +21,9 @@ struct RowRays {
   vec4 point;      // perspective: a point of the ray near the volume; orthographic: xy is (A, B) of axis `fixed_axis`
   vec4 direction;  // perspective only
 };
-layout(std430, binding = 3) readonly buffer Rows { RowRays rows[]; };
+layout(std430, binding = 3) restrict readonly buffer Rows { RowRays rows[]; };
 // Bricks of 8 x 8 x 8 voxels, then those of 64 x 64 x 64.
-layout(std430, binding = 4) readonly buffer Bricks { float brick_max[]; };
+layout(std430, binding = 4) restrict readonly buffer Bricks { float brick_max[]; };
 layout(binding = 0) uniform SAMPLER volume;
 layout(location = 10) uniform ivec3 shape;
 layout(location = 11) uniform ivec3 bricks;          // shape in bricks; bricks.x == 0: nothing is skipped

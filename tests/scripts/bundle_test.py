@@ -96,6 +96,25 @@ class Written(unittest.TestCase):
                                LD_LIBRARY_PATH="/usr/lib/x86_64-linux-gnu", GST_PLUGIN_SYSTEM_PATH="/nonexistent", GST_REGISTRY="/nonexistent/r")
         self.assertEqual(done.returncode, 0, done.stderr[-500:])
 
+    def test_takes_drivers_from_the_caller_and_other_peoples_libraries_not(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            driver, conda = pathlib.Path(scratch) / "driver", pathlib.Path(scratch) / "conda"
+            for path in (driver / "libcuda.so.1", driver / "libEGL_nvidia.so.0", conda / "libglib-2.0.so.0", conda / "libnvrtc.so.12"):
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+            program = self.folder / "libexec/show-environment"
+            program.write_text("#!/bin/sh\nenv\n")
+            program.chmod(0o755)
+            (self.folder / "bin/show-environment").symlink_to("../libexec/launch")
+            done = self.run_inside("show-environment", LD_LIBRARY_PATH=f"{conda}::{driver}")
+        seen = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(seen["LD_LIBRARY_PATH"].split(":")[0], str(driver))
+        self.assertNotIn(str(conda), seen["LD_LIBRARY_PATH"])
+        if not list(pathlib.Path("/usr/share/glvnd/egl_vendor.d").glob("*nvidia*")):
+            self.assertEqual(seen["__EGL_VENDOR_LIBRARY_FILENAMES"], f"{self.folder}/share/egl_vendor.d/10_nvidia.json")
+        self.assertTrue(seen["GST_REGISTRY_1_0"].startswith(f"{self.scratch.name}/.cache/napari-cuda-server/"))
+
     def test_says_what_is_not_in_it(self) -> None:
         (self.folder / "bin/napari-cuda-nothing").symlink_to("../libexec/launch")
         done = self.run_inside("napari-cuda-nothing")

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Gathers a build and all it needs into one relocatable archive: glibc 2.36 or newer, no root, drivers from the host.
 
-    bundle.py --build DIR [--with PROGRAM]... [OUT.tar.zst | OUT.tar.xz | FOLDER]    default: DIR/napari-cuda-server-VERSION-x86_64.tar.zst
+    bundle.py --build DIR [--tests] [--with PROGRAM]... [OUT.tar.zst | OUT.tar.xz | FOLDER]
 
-PROGRAM: a program of the build (a test, a benchmark) that comes along, relative to DIR. A folder is written as it is, unpacked.
+Without OUT: DIR/napari-cuda-server-VERSION-x86_64.tar.zst.
+
+--tests: with the programs that tools/scripts/prove_gpu.py runs on a machine with a GPU. PROGRAM: one more program of the build,
+relative to DIR. A folder is written as it is, unpacked.
 """
 import argparse
 import os
@@ -155,12 +158,14 @@ def pack(folder: pathlib.Path, out: pathlib.Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--tests", action="store_true")
     parser.add_argument("--with", dest="extra", action="append", default=[], metavar="PROGRAM")
     parser.add_argument("out", type=pathlib.Path, nargs="?")
     options = parser.parse_args()
     build = options.build.resolve()
     bench = [p for p in ("tools/bench/gpu_bench",) if (build / p).exists() and p not in options.extra]
-    bundle = Bundle(build, options.extra + bench)
+    tests = list(contents.GPU_TESTS) if options.tests else []
+    bundle = Bundle(build, [*dict.fromkeys(options.extra + bench + tests)])
     name = f"{output(build / 'napari-cuda-server', '--version').replace(' ', '-')}-{os.uname().machine}"
     out = options.out or build / f"{name}.tar.zst"
     if out.suffix not in COMPRESSORS:

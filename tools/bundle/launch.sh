@@ -34,11 +34,13 @@ done
 IFS=$old
 # Where container run times and WSL put a driver that the loader's cache does not know.
 for folder in /usr/local/nvidia/lib64 /usr/lib/wsl/lib; do
-  [ -e "$folder/libcuda.so.1" ] && ! where libcuda.so.1 > /dev/null && use "$folder"
+  for soname in libcuda.so.1 libEGL_nvidia.so.0; do
+    if [ -e "$folder/$soname" ] && ! where $soname > /dev/null; then use "$folder"; fi
+  done
 done
 # NVRTC compiles the CUDA kernel for a device that the build did not know.
-for folder in "${CUDA_HOME:-/usr/local/cuda}/lib64" "${CUDA_PATH:-/usr/local/cuda}/lib64"; do
-  if holds "$folder" 'libnvrtc.so*' && ! where libnvrtc.so > /dev/null; then use "$folder"; fi
+for folder in "${CUDA_HOME:-/usr/local/cuda}/lib64" "${CUDA_PATH:-/usr/local/cuda}/lib64" /usr/local/cuda/lib64; do
+  if holds "$folder" 'libnvrtc.so*'; then use "$folder"; fi
 done
 for folder in "$here"/lib/fallback/*; do
   soname=${folder##*/}

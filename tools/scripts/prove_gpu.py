@@ -3,7 +3,7 @@
 
     prove_gpu.py --bundle DIR --out gpu-evidence.json [--minutes 5] [--sanitizer PROGRAM] [tests|sanitizer|pipelines|soak ...]
 
-The bundle needs the test programs: `./run bundle --with tests/engine/gpu_test --with tests/engine/engine_test DIR`. Parts may be run one
+The bundle needs the test programs: `./run bundle --tests DIR`. Parts may be run one
 by one: what --out already holds of the same commit is kept. Committed as docs/gpu-evidence.json it is what `./run accept` shows
 elsewhere. Standard library only. Exit status 0: every part that was run is ok.
 """
@@ -24,8 +24,7 @@ sys.path.insert(0, str(ROOT / "tools/bench"))
 import soak  # noqa: E402
 
 # Program -> which of its cases; those of engine_test draw with GL on the GPU.
-TESTS = {"gpu_test": "*", "engine_test": "Gl*:*/Gl*:ChooseEglDevice*", "elements_gpu_test": "*"}
-OPTIONAL_TESTS = {"elements_gpu_test"}
+TESTS = {"gpu_test": "*", "engine_test": "Gl*:*/Gl*:ChooseEglDevice*", "gpu_elements_test": "*"}
 SANITIZED = "GpuConvert*:GpuFrame*:-*Time*:*ManyTimes*"
 
 RESULTS = {"COMPLETED": "passed", "SKIPPED": "skipped"}
@@ -72,8 +71,7 @@ def run_tests(bundle: Bundle, _) -> dict:
     cases, wrong = {}, []
     for name, which in TESTS.items():
         if not bundle.holds(name):
-            if name not in OPTIONAL_TESTS:
-                wrong.append(f"{name} is not in the bundle")
+            wrong.append(f"{name} is not in the bundle")
             continue
         report = bundle.scratch / f"{name}.json"
         done = bundle.run(name, f"--gtest_filter={which}", f"--gtest_output=json:{report}")

@@ -1,6 +1,7 @@
 #include "engine/gl/gl_frame.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -139,20 +140,33 @@ gstx::Result<void> GlFrame::write(std::span<const std::uint8_t> rgba, std::size_
         fmt::format("{} x {} px in {} bytes, rows {} apart, cannot be written to {} x {}", width_px,
                     rows, rgba.size(), stride_bytes, size_.width_px, size_.height_px));
   }
-  return home_->run([&]() -> gstx::Result<void> {
-    pixels_.reset();
-    const GlBuffer staged = GlBuffer::make();
-    glBindBuffer(GL_COPY_READ_BUFFER, staged.get());
-    glBufferData(GL_COPY_READ_BUFFER, static_cast<GLsizeiptr>(rgba.size()), rgba.data(),
-                 GL_STREAM_COPY);
-    glBindBuffer(GL_COPY_WRITE_BUFFER, codes_->buffer.get());
-    for (std::size_t y = 0; y < static_cast<std::size_t>(rows); ++y) {
-      glCopyBufferSubData(GL_COPY_READ_BUFFER, GL_COPY_WRITE_BUFFER,
-                          static_cast<GLintptr>(y * stride_bytes),
-                          static_cast<GLintptr>(y * row_bytes()), static_cast<GLsizeiptr>(row));
-    }
-    return home_->context()->check("writing to a picture");
-  });
+  std::vector<std::uint8_t> tight(row * static_cast<std::size_t>(rows));
+  for (std::size_t y = 0; y < static_cast<std::size_t>(rows); ++y)
+    std::memcpy(tight.data() + y * row, rgba.data() + y * stride_bytes, row);
+  return home_->run([&] { return place(tight, width_px, rows); });
+}
+
+// By a shader, in one go, and not by a copy command a row.
+gstx::Result<void> GlFrame::place(const std::vector<std::uint8_t>& rgba, int width_px, int rows) {
+  constexpr int kGroupWidth = 32;  // of place.comp
+  constexpr int kGroupHeight = 8;
+  pixels_.reset();
+  GlProgram& shader = home_->gpu_->place;
+  if (!shader) {
+    GSTX_ASSIGN_OR_RETURN(shader, GlProgram::compile("place.comp", {}));
+  }
+  const GlBuffer staged = GlBuffer::make();
+  glBindBufferBase(GL_SHADER_STORAGE_BUFFER, 0, codes_->buffer.get());
+  glBindBufferBase(GL_SHADER_STORAGE_BUFFER, 1, staged.get());
+  glBufferData(GL_SHADER_STORAGE_BUFFER, static_cast<GLsizeiptr>(rgba.size()), rgba.data(),
+               GL_STREAM_DRAW);
+  shader.use();
+  glUniform2i(0, width_px, rows);
+  glUniform1i(1, size_.width_px);
+  glDispatchCompute(static_cast<GLuint>((width_px + kGroupWidth - 1) / kGroupWidth),
+                    static_cast<GLuint>((rows + kGroupHeight - 1) / kGroupHeight), 1);
+  glMemoryBarrier(GL_SHADER_STORAGE_BARRIER_BIT | GL_BUFFER_UPDATE_BARRIER_BIT);
+  return home_->context()->check("writing to a picture");
 }
 
 gstx::Result<MappedVideo> GlFrame::convert(VideoLayout layout, data::CanvasSize size,

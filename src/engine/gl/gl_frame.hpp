@@ -9,10 +9,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "engine/gl/buffer_pool.hpp"
 #include "engine/gl/gl_context.hpp"
 #include "engine/gl/gl_download.hpp"
+#include "engine/gl/gl_program.hpp"
 #include "engine/gl/video_shader.hpp"
 #include "engine/gpu_frame.hpp"
 #include "gstx/result.hpp"
@@ -54,6 +56,7 @@ class GlFrames : public std::enable_shared_from_this<GlFrames> {
     OnGpu(GlContext& context, BufferPool* mapped) : video(context), download(context, mapped) {}
     VideoShader video;
     GlDownload download;
+    GlProgram place;  // compiled on first use
     std::optional<gstx::Error> lost;
   };
 
@@ -91,6 +94,8 @@ class GlFrame final : public GpuFrame {
   [[nodiscard]] std::size_t bytes() const {
     return row_bytes() * static_cast<std::size_t>(size_.height_px);
   }
+  [[nodiscard]] gstx::Result<void> place(const std::vector<std::uint8_t>& rgba, int width_px,
+                                         int rows);                         // [gl]
   [[nodiscard]] gstx::Result<CudaGlBuffer*> cuda_copy(void* cuda_context);  // [gl]
 
   const std::shared_ptr<GlFrames> home_;

@@ -12,7 +12,7 @@
 
 namespace napari::elements {
 
-class FakeGpuFrame final : public engine::GpuFrame {
+class FakeGpuFrame : public engine::GpuFrame {
  public:
   static constexpr std::size_t kFirstByte = 256;
   static constexpr std::size_t kExtraStride = 64;
@@ -71,6 +71,8 @@ class FakeGpuFrame final : public engine::GpuFrame {
   [[nodiscard]] gstx::Result<void> copy_to(const engine::CudaRows&) override {
     return gstx::fail(gstx::ErrorCode::unsupported, "this frame is not on a CUDA device");
   }
+
+  [[nodiscard]] const std::uint8_t* pixels() const { return pixels_.get(); }
 
   std::atomic<int> reads{0};
   std::atomic<int> conversions{0};

@@ -283,7 +283,7 @@ data::RenderPlan volume_plan(DType dtype, Interpolation interpolation, bool pers
 
 data::CanvasSize drawn_size(const data::RenderPlan& plan) {
   const auto even = [&](int px) {
-    return (static_cast<int>(std::ceil(px * plan.draw_scale)) + 1) / 2 * 2;
+    return std::min((static_cast<int>(std::ceil(px * plan.draw_scale)) + 1) / 2 * 2, px);
   };
   return {even(plan.canvas.width_px), even(plan.canvas.height_px)};
 }

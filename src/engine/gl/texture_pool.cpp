@@ -18,6 +18,7 @@ using gstx::ErrorCode;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 // Left to frames, to the driver and to what others start meanwhile.
 constexpr std::size_t kMarginBytes = 256 * kMiB;
+constexpr std::chrono::milliseconds kAskAgain{250};
 
 gstx::Result<void> check_block(const VoxelBlock& block, bool is_volume, const GlLimits& limits) {
   const auto& s = block.shape;
@@ -156,10 +157,10 @@ gstx::Result<TexturePool::Entry*> TexturePool::find_or_make(const VoxelBlock& bl
                       fmt::format("a texture of {} bytes exceeds the texture budget of {} bytes",
                                   entry.bytes, params_.budget_bytes));
   }
-  std::size_t room = room_bytes();
+  std::size_t room = room_bytes(entry.bytes);
   if (entry.bytes > room) {
     GSTX_TRY(finish_gpu("freeing textures"));  // what was deleted lately may not have been counted
-    room = room_bytes();
+    room = room_bytes(entry.bytes);
   }
   if (entry.bytes > room) {
     return gstx::fail(ErrorCode::unavailable,
@@ -278,7 +279,7 @@ gstx::Result<GLuint> TexturePool::bricks(const VoxelBlock& block,
                                   "of this device holds {}",
                                   block.id, bytes, params_.limits.storage_bytes));
   }
-  make_room(bytes, room_bytes(), block.id);
+  make_room(bytes, room_bytes(entry.bytes + bytes), block.id);
   entry.brick_buffer = GlBuffer::make();
   glBindBuffer(GL_SHADER_STORAGE_BUFFER, entry.brick_buffer.get());
   glBufferData(GL_SHADER_STORAGE_BUFFER, static_cast<GLsizeiptr>(bytes), maxima.data(),
@@ -294,10 +295,16 @@ std::optional<std::size_t> TexturePool::free_bytes() const {
   return params_.free_bytes ? params_.free_bytes() : std::nullopt;
 }
 
-std::size_t TexturePool::room_bytes() const {
-  const auto free = free_bytes();
-  if (!free) return params_.budget_bytes;
-  return std::min(params_.budget_bytes, stats_.bytes + (*free - std::min(*free, kMarginBytes)));
+std::size_t TexturePool::room_bytes(std::size_t wanted) {
+  // Drivers take their time to answer, and a plane may bring many small textures.
+  const auto now = std::chrono::steady_clock::now();
+  if (now - asked_ > kAskAgain || (reachable_bytes_ && *reachable_bytes_ < wanted)) {
+    const auto free = free_bytes();
+    asked_ = now;
+    reachable_bytes_.reset();
+    if (free) reachable_bytes_ = stats_.bytes + (*free - std::min(*free, kMarginBytes));
+  }
+  return std::min(params_.budget_bytes, reachable_bytes_.value_or(params_.budget_bytes));
 }
 
 void TexturePool::make_room(std::size_t bytes, std::size_t room, std::uint64_t keep_id) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -95,7 +96,8 @@ class TexturePool {
   [[nodiscard]] gstx::Result<void> make_storage(const data::VoxelBlock& block, Entry& entry);
   [[nodiscard]] gstx::Result<void> upload_slab(Entry& entry, const data::VoxelBlock& block);
   [[nodiscard]] std::optional<std::size_t> free_bytes() const;
-  [[nodiscard]] std::size_t room_bytes() const;  // that the pool may have in all
+  // What the pool may have in all. Asks the device anew where the last answer is old or gives less than `wanted`.
+  [[nodiscard]] std::size_t room_bytes(std::size_t wanted);
   void make_room(std::size_t bytes, std::size_t room, std::uint64_t keep_id);
   void erase(Entries::iterator entry);
 
@@ -104,6 +106,8 @@ class TexturePool {
   Entries entries_;  // most recently used first
   std::unordered_map<std::uint64_t, Entries::iterator> index_;
   PoolStats stats_;
+  std::optional<std::size_t> reachable_bytes_;  // ours and what was free besides
+  std::chrono::steady_clock::time_point asked_{};
 };
 
 }  // namespace napari::engine

@@ -72,6 +72,10 @@ export GIO_MODULE_DIR="$here/lib/gio/modules"
 export NAPARI_CUDA_BUNDLE="$here"
 
 case $name in
+  napari-cuda-bench | napari-cuda-soak)
+    command -v python3 > /dev/null || { echo "$name needs python3 (3.8 or newer; its standard library is enough)" >&2; exit 127; } ;;
+esac
+case $name in
   napari-cuda-bench) exec python3 "$here/share/bench/gpu_figures.py" --programs "$here/bin" "$@" ;;
   napari-cuda-soak) exec python3 "$here/share/bench/soak.py" --server "$here/bin/napari-cuda-server" "$@" ;;
 esac

@@ -6,6 +6,8 @@
 NAME: kernels (draws, converts and uploads inside the engine: gpu_bench), chains (what elements hand on, from picture to sink),
 latency (an intent until its frame has left the encoder, the whole server). --programs: the bin/ folder of a bundle.
 """
+from __future__ import annotations
+
 import argparse
 import json
 import os

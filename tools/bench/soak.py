@@ -7,6 +7,8 @@ Fails on: an intent that is not accepted, an intent whose picture does not come,
 server's log that is an error, an exit status other than 0, memory or GPU memory that keeps growing. Ends with one line:
 `soak ok|FAIL: ...`. Standard library only. Without --data a volume is made and converted.
 """
+from __future__ import annotations
+
 import argparse
 import array
 import itertools

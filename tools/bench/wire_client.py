@@ -1,5 +1,7 @@
 """A client of both channels (docs/protocol.md) and a server to talk to, on Python's standard library alone: for machines where nothing
 can be installed. Shares no code with the server or with tests/_helpers. Looks into H.264 only as far as NAL units go."""
+from __future__ import annotations
+
 import base64
 import json
 import os

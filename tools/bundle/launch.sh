@@ -73,7 +73,7 @@ export NAPARI_CUDA_BUNDLE="$here"
 
 case $name in
   napari-cuda-bench | napari-cuda-soak)
-    command -v python3 > /dev/null || { echo "$name needs python3 (3.8 or newer; its standard library is enough)" >&2; exit 127; } ;;
+    command -v python3 > /dev/null || { echo "$name needs python3 (3.9 or newer; its standard library is enough)" >&2; exit 127; } ;;
 esac
 case $name in
   napari-cuda-bench) exec python3 "$here/share/bench/gpu_figures.py" --programs "$here/bin" "$@" ;;

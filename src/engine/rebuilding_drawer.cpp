@@ -33,29 +33,44 @@ int seconds(std::int64_t duration_ns) { return static_cast<int>(duration_ns / 1'
 
 // What frames in others' hands tell the drawer. A frame of a back end that has been replaced says nothing about the new one.
 struct RebuildingDrawer::Losses {
+  Losses(std::function<std::int64_t()> clock, std::int64_t starved_max_ns)
+      : now_ns(std::move(clock)), starved_ns(starved_max_ns) {}
+
+  const std::function<std::int64_t()> now_ns;
+  const std::int64_t starved_ns;
   std::mutex mutex;
   std::uint64_t generation{0};
   std::optional<Error> error;  // of this generation
+  std::optional<std::int64_t> starves_since_ns;
   // Held while `listener` runs, so that listen_lost(nullptr) waits for it.
   std::mutex listener_mutex;
   std::function<void()> listener;
 
-  void report(std::uint64_t of_generation, const Error& lost) {
+  // What could not be read is drawn again. A back end is at fault that is broken, or has no memory for long.
+  void report(std::uint64_t of_generation, const Error& failure) {
     {
       const std::lock_guard lock(mutex);
-      if (of_generation == generation && !error) error = lost;
+      const bool starves = failure.code == ErrorCode::unavailable;
+      if (starves && !starves_since_ns) starves_since_ns = now_ns();
+      const bool at_fault = !starves || now_ns() - *starves_since_ns >= starved_ns;
+      if (at_fault && of_generation == generation && !error) error = failure;
     }
     const std::lock_guard lock(listener_mutex);
     if (listener) listener();
+  }
+  void report_success() {
+    const std::lock_guard lock(mutex);
+    starves_since_ns.reset();
   }
   std::optional<Error> take() {
     const std::lock_guard lock(mutex);
     return std::exchange(error, std::nullopt);
   }
-  std::uint64_t start_generation() {
+  void start_generation() {
     const std::lock_guard lock(mutex);
     error.reset();
-    return ++generation;
+    starves_since_ns.reset();
+    ++generation;
   }
   std::uint64_t current() {
     const std::lock_guard lock(mutex);
@@ -87,15 +102,22 @@ class RebuildingDrawer::WatchedFrame final : public GpuFrame {
                                                   const ConvertOptions& options) override {
     return watched(frame_->convert(layout, size, options));
   }
-  // Not watched: where CUDA fails, GL may well read the frame, and what GL has lost the next draw says.
+  // Where CUDA fails, GL may well read the frame: that is the next road, and it tells what is lost.
   [[nodiscard]] gstx::Result<void> copy_to(const CudaRows& rows) override {
-    return frame_->copy_to(rows);
+    auto copied = frame_->copy_to(rows);
+    if (copied || !is_failure(copied.error())) return copied;
+    return fail(ErrorCode::unsupported, copied.error().message);
   }
 
  private:
+  [[nodiscard]] static bool is_failure(const Error& error) {
+    return error.code == ErrorCode::internal || error.code == ErrorCode::unavailable;
+  }
   template <typename T>
   gstx::Result<T> watched(gstx::Result<T> result) {
-    if (!result && result.error().code == ErrorCode::internal)
+    if (result)
+      losses_->report_success();
+    else if (is_failure(result.error()))
       losses_->report(generation_, result.error());
     return result;
   }
@@ -107,7 +129,7 @@ class RebuildingDrawer::WatchedFrame final : public GpuFrame {
 
 RebuildingDrawer::RebuildingDrawer(std::unique_ptr<Drawer> gpu, Params params)
     : params_(complete(std::move(params))),
-      losses_(std::make_shared<Losses>()),
+      losses_(std::make_shared<Losses>(params_.now_ns, params_.limits.starved_ns)),
       rest_ns_(params_.limits.rest_ns) {
   take_up(std::move(gpu));
 }
@@ -186,7 +208,7 @@ gstx::Result<void> RebuildingDrawer::prepare(const std::stop_token& stop) {
     return {};
   }
   if (const auto lost = losses_->take())
-    return rebuild({lost->code, "a frame was lost: " + lost->message}, stop);
+    return recover({lost->code, "a frame was lost: " + lost->message}, stop);
   if (gpu_ == nullptr) return rebuild({ErrorCode::internal, "there is no GPU back end"}, stop);
   return {};
 }

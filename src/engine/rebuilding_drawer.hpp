@@ -25,6 +25,7 @@ struct RebuildLimits {
   std::int64_t backoff_ns{250'000'000};     // before the second rebuild within the window; doubles
   std::int64_t burial_ns{2'000'000'000};    // what a dead back end may take to let go of the GPU
   std::int64_t shortage_ns{1'000'000'000};  // how long there may be no frame to draw into
+  std::int64_t starved_ns{10'000'000'000};  // … and frames no memory to be converted into
   std::int64_t rest_ns{60'000'000'000};     // on the CPU, the first time; doubles
   std::int64_t rest_max_ns{1'800'000'000'000};
 };

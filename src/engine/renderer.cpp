@@ -172,9 +172,9 @@ gstx::Result<void> Renderer::draw_anywhere(const data::RenderPlan& plan, Picture
   for (int tries = 0; tries < kTriesMax; ++tries) {
     drawn = drawer_->draws_on_gpu() ? draw_on_gpu(plan, picture, stop)
                                     : draw_on_cpu(plan, picture, stop);
-    if (drawn || drawn.error().code != gstx::ErrorCode::failed_precondition) break;
+    if (drawn || drawn.error().code != gstx::ErrorCode::failed_precondition) return drawn;
   }
-  return drawn;
+  return gstx::fail(gstx::ErrorCode::unavailable, drawn.error().message);
 }
 
 gstx::Result<void> Renderer::draw_timed(const data::RenderPlan& plan, const DrawTarget& target,

@@ -1,7 +1,5 @@
 // RebuildingDrawer over real GL back ends: one that fails is followed by another, and frames of the first stay readable. Runs on any
 // EGL device, Mesa's llvmpipe included.
-#include <array>
-#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>

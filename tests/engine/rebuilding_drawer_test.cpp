@@ -29,6 +29,7 @@ struct Machine {
   std::deque<gstx::Error> make_errors;   // of the back ends to come
   std::deque<gstx::Error> frame_errors;  // of the frames to come
   std::atomic<bool> frames_readable{true};
+  gstx::Error frame_error{ErrorCode::internal, "GPU context lost"};
   std::atomic<bool> refuses_to_die{false};
   std::stop_source* stop_in_draw{nullptr};
   int made{0};
@@ -72,7 +73,7 @@ class FakeFrame final : public GpuFrame {
  private:
   [[nodiscard]] gstx::Result<void> usable() const {
     if (machine_.frames_readable) return {};
-    return gstx::fail(ErrorCode::internal, "GPU context lost");
+    return gstx::fail(machine_.frame_error);
   }
   const int back_end_;
   Machine& machine_;
@@ -335,6 +336,38 @@ TEST_F(RebuildingDrawerTest, AFrameThatCannotBeReadIsDrawnAgainByANewBackEnd) {
   EXPECT_TRUE(renderer.picture().has_value());
   EXPECT_EQ(machine.made, 2);
   renderer.unlisten(id);
+}
+
+TEST_F(RebuildingDrawerTest, FramesWithoutMemoryToConvertIntoAreDrawnAgainUntilItTakesTooLong) {
+  Renderer renderer(make(true), {});
+  int wakes = 0;
+  const auto id = renderer.listen([&] { ++wakes; });
+  machine.frames_readable = false;
+  machine.frame_error = {ErrorCode::unavailable, "12 buffers are in use"};
+  EXPECT_FALSE(show(renderer, plan)->frame->convert(VideoLayout::nv12, kSize, {}).has_value());
+  EXPECT_EQ(wakes, 2);
+  machine.now_ns += 9 * kSecondNs;
+  EXPECT_FALSE((*renderer.picture())->frame->convert(VideoLayout::nv12, kSize, {}).has_value());
+  EXPECT_EQ(wakes, 3);
+  EXPECT_EQ((*renderer.picture())->frame->size(), kSize);
+  EXPECT_EQ(machine.made, 1);
+  machine.now_ns += 2 * kSecondNs;
+  EXPECT_FALSE((*renderer.picture())->frame->convert(VideoLayout::nv12, kSize, {}).has_value());
+  ASSERT_TRUE(renderer.picture().has_value());
+  EXPECT_EQ(machine.made, 2);
+  EXPECT_THAT(machine.warnings, ElementsAre(HasSubstr("12 buffers are in use")));
+  renderer.unlisten(id);
+}
+
+TEST_F(RebuildingDrawerTest, AFrameThatCudaCannotCopyIsNotLost) {
+  const auto drawer = make(true);
+  const auto frame = drawer->make_frame(kSize);
+  machine.frames_readable = false;
+  const auto copied = (*frame)->copy_to({});
+  ASSERT_FALSE(copied.has_value());
+  EXPECT_EQ(copied.error().code, ErrorCode::unsupported) << "the next kind of memory is tried";
+  EXPECT_TRUE(draw_to_cpu(*drawer).has_value());
+  EXPECT_EQ(machine.made, 1);
 }
 
 TEST_F(RebuildingDrawerTest, ABarcodeThatCannotBeWrittenIsALostFrameToo) {

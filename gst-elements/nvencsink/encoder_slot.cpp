@@ -21,20 +21,23 @@ constexpr std::chrono::milliseconds kDownPatience{700};
 // A queue tells what its thread got back only to whoever pushes next, and here nobody does until the picture is out.
 class Lookout final : public PadPairHandler {
  public:
-  explicit Lookout(std::function<void(const std::string&)> on_failure)
-      : on_failure_(std::move(on_failure)) {}
+  Lookout(int generation, std::function<void(int, const std::string&)> on_failure)
+      : generation_(generation), on_failure_(std::move(on_failure)) {}
 
   GstFlowReturn chain(GstPad* source_pad, GstBuffer* buffer) override {
     const GstFlowReturn flow = gst_pad_push(source_pad, buffer);
     // Unlinked, the encoder has been taken away already.
     if (flow < GST_FLOW_EOS && flow != GST_FLOW_NOT_LINKED)
-      on_failure_(fmt::format("it returned {}", gst_flow_get_name(flow)));
+      on_failure_(generation_, fmt::format("it returned {}", gst_flow_get_name(flow)));
     return flow;
   }
 
  private:
-  const std::function<void(const std::string&)> on_failure_;
+  const int generation_;
+  const std::function<void(int, const std::string&)> on_failure_;
 };
+
+GQuark generation_quark() { return g_quark_from_static_string("napari-slot-generation"); }
 
 Result<Ref<GstElement>> make(const char* factory) {
   GstElement* element = gst_element_factory_make(factory, nullptr);
@@ -46,14 +49,14 @@ Result<Ref<GstElement>> make(const char* factory) {
 Result<std::vector<Ref<GstElement>>> make_chain(const engine::EncoderCandidate& candidate,
                                                 const engine::EncoderSettings& settings,
                                                 const std::string& format,
-                                                const EncoderSlot::Parts& parts) {
+                                                std::shared_ptr<PadPairHandler> lookout) {
   std::vector<Ref<GstElement>> chain;
   if (engine::is_nvenc(candidate.kind)) {
     GSTX_ASSIGN_OR_RETURN(auto queue, make("queue"));
     g_object_set(queue.get(), "max-size-buffers", 1U, "max-size-bytes", 0U, "max-size-time",
                  guint64{0}, "silent", TRUE, nullptr);
     chain.push_back(std::move(queue));
-    chain.push_back(make_pad_pair("lookout", std::make_shared<Lookout>(parts.on_failure)));
+    chain.push_back(make_pad_pair("lookout", std::move(lookout)));
   }
   if (candidate.input_format != nullptr && format != candidate.input_format) {
     GSTX_ASSIGN_OR_RETURN(auto converter, make("videoconvert"));
@@ -69,6 +72,10 @@ Result<std::vector<Ref<GstElement>>> make_chain(const engine::EncoderCandidate& 
 }
 
 }  // namespace
+
+int EncoderSlot::generation_of(GstObject* element) {
+  return GPOINTER_TO_INT(g_object_get_qdata(G_OBJECT(element), generation_quark()));
+}
 
 void EncoderSlot::remove_elements() {
   if (elements_.empty()) return;
@@ -98,13 +105,19 @@ void EncoderSlot::cut_off() {
 
 Result<void> EncoderSlot::fill(const engine::EncoderCandidate& candidate,
                                const engine::EncoderSettings& settings, const std::string& format) {
-  GSTX_ASSIGN_OR_RETURN(auto chain, make_chain(candidate, settings, format, parts_));
+  ++generation_;
+  GSTX_ASSIGN_OR_RETURN(auto chain,
+                        make_chain(candidate, settings, format,
+                                   std::make_shared<Lookout>(generation_, parts_.on_failure)));
   cut_off();
   // The filter comes last, the encoder before it.
   encoder_ = chain[chain.size() - 2];
   elements_ = std::move(chain);
   kind_ = candidate.kind;
-  for (const auto& element : elements_) gst_bin_add(parts_.bin, element.get());
+  for (const auto& element : elements_) {
+    g_object_set_qdata(G_OBJECT(element.get()), generation_quark(), GINT_TO_POINTER(generation_));
+    gst_bin_add(parts_.bin, element.get());
+  }
   GstElement* previous = parts_.before;
   bool linked = true;
   for (const auto& element : elements_) {

@@ -22,7 +22,8 @@ class EncoderSlot {
     GstBin* bin{nullptr};         // borrowed, as everything here
     GstElement* before{nullptr};  // children of `bin`
     GstElement* after{nullptr};
-    std::function<void(const std::string&)> on_failure;  // [stream] of the slot's own thread
+    // [stream] of the slot's own thread, with the generation of the encoder that failed
+    std::function<void(int, const std::string&)> on_failure;
   };
   explicit EncoderSlot(Parts parts) : parts_(std::move(parts)) {}
   EncoderSlot(const EncoderSlot&) = delete;
@@ -39,6 +40,10 @@ class EncoderSlot {
   [[nodiscard]] engine::EncoderKind kind() const { return kind_; }
   // Whether a push returns before the picture is encoded.
   [[nodiscard]] bool is_threaded() const { return encoder_ && engine::is_nvenc(kind_); }
+  // Grows with every encoder: what an element of an earlier one says is of no interest any more.
+  [[nodiscard]] int generation() const { return generation_; }
+  // [any] Of an element that is or was in the slot; 0: of another.
+  [[nodiscard]] static int generation_of(GstObject* element);
   [[nodiscard]] GstElement* after() const { return parts_.after; }
 
  private:
@@ -47,6 +52,7 @@ class EncoderSlot {
   const Parts parts_;
   std::vector<gstx::Ref<GstElement>> elements_;
   gstx::Ref<GstElement> encoder_;
+  int generation_{0};
   engine::EncoderKind kind_{engine::EncoderKind::x264};
 };
 

@@ -34,35 +34,47 @@ engine::VideoColour colour_of(const GstVideoColorimetry& colorimetry) {
 
 }  // namespace
 
-void FlowBarrier::report_death(const std::string& reason) {
-  death_.with([&](auto& death) {
-    if (!death) death = reason;
+void FlowBarrier::connect(const Parts& parts) {
+  parts_ = parts;
+  keeper_.connect({.bin = GST_ELEMENT(parts.bin),
+                   .shared = parts.shared,
+                   .idr = parts.idr,
+                   .slot = parts.slot});
+}
+
+void FlowBarrier::note_death(int generation, const std::string& reason) {
+  death_.with([&](Death& death) {
+    if (generation != 0 && generation < death.generation_min) return;
+    if (!death.reason) death.reason = reason;
   });
   parts_.shared->watch.wake();
+}
+
+// Takes what is known of the encoder in the slot; from now on only its successor is heard.
+std::optional<std::string> FlowBarrier::close_books() {
+  const int generation_next = parts_.slot->generation() + 1;
+  return death_.with([&](Death& death) {
+    death.generation_min = generation_next;
+    return std::exchange(death.reason, std::nullopt);
+  });
+}
+
+void FlowBarrier::report_death(int generation, const std::string& reason) {
+  note_death(generation, reason);
   // With a frame in hand the streaming thread finds out by itself.
   if (!busy_ && !parts_.shared->stopping) parts_.idr->repaint();
 }
 
-void FlowBarrier::report_failure(const std::string& reason) {
-  if (!busy_) return;
-  death_.with([&](auto& death) {
-    if (!death) death = reason;
-  });
-  parts_.shared->watch.wake();
+void FlowBarrier::report_failure(int generation, const std::string& reason) {
+  if (busy_) note_death(generation, reason);
 }
 
 void FlowBarrier::reset() {
-  parts_.slot->clear();
-  parts_.idr->set_encoder(nullptr);
-  offer_.open(parts_.shared->settings.copy().encoder);
+  keeper_.reset();
   wait_.end();
-  dead_factories_.clear();
-  death_.with([](auto& death) { death.reset(); });
-  funerals_.clear();
-  mourning_ = false;
+  static_cast<void>(close_books());
   flushing_ = false;
   caps_.reset();
-  factory_ = nullptr;
   spending_bps_ = 0;
   settled_frame_.reset();
   repeated_frame_.reset();
@@ -77,65 +89,23 @@ void FlowBarrier::let_go() {
 
 bool FlowBarrier::needs_encoder() const {
   return !parts_.slot->encoder() ||
-         death_.with([](const auto& death) { return death.has_value(); });
+         death_.with([](const Death& death) { return death.reason.has_value(); });
 }
 
 void FlowBarrier::bury_encoder(const std::string& fallback_reason) {
-  const std::string reason = death_.with(
-      [&](auto& death) { return std::exchange(death, std::nullopt).value_or(fallback_reason); });
-  if (factory_ == nullptr) return;
-  dead_factories_.insert(factory_);
-  funerals_ += fmt::format("{}: failed while playing: {}\n", factory_, reason);
-  mourning_ = true;
-  factory_ = nullptr;
-  parts_.idr->set_encoder(nullptr);
-  parts_.shared->watch.clear();
-}
-
-void FlowBarrier::forget_dead(std::vector<engine::EncoderCandidate>& candidates) const {
-  std::erase_if(candidates, [&](const engine::EncoderCandidate& candidate) {
-    return dead_factories_.contains(candidate.factory);
-  });
-}
-
-Result<FlowBarrier::Filled> FlowBarrier::choose_and_fill() {
-  const SinkSettings settings = parts_.shared->settings.copy();
-  encoder_settings_.bitrate_bps = settings.bitrate_bps;
-  encoder_settings_.max_bitrate_bps = settings.max_bitrate_bps;
-  encoder_settings_.threads = settings.threads;
-  GSTX_ASSIGN_OR_RETURN(auto candidates, engine::candidates_for(settings.encoder));
-  while (true) {
-    forget_dead(candidates);
-    GSTX_ASSIGN_OR_RETURN(const auto choice, engine::choose_encoder(candidates, encoder_settings_));
-    offer_.narrow(choice.candidate);
-    parts_.shared->encoder_report.with([&](auto& report) { report = funerals_ + choice.report; });
-    parts_.shared->encoder_name.with([&](auto& name) { name = choice.candidate.factory; });
-    if (!engine::takes_memory(choice.candidate, memory_)) return Filled::other_memory;
-    const auto filled = parts_.slot->fill(choice.candidate, encoder_settings_, format_);
-    if (filled) {
-      factory_ = choice.candidate.factory;
-      spending_bps_ = settings.bitrate_bps;
-      parts_.idr->set_encoder(parts_.slot->encoder());
-      return Filled::ready;
-    }
-    dead_factories_.insert(choice.candidate.factory);
-    funerals_ += filled.error().message + "\n";
-    mourning_ = true;
-  }
+  keeper_.bury(close_books().value_or(fallback_reason));
 }
 
 FlowBarrier::Filled FlowBarrier::fill_slot() {
   if (gave_up_) return Filled::gave_up;
-  const auto filled = choose_and_fill();
+  const auto filled = keeper_.fill(input_);
   if (!filled) {
-    give_up({filled.error().code, funerals_ + filled.error().message});
+    give_up(filled.error());
     return Filled::gave_up;
   }
-  if (std::exchange(mourning_, false))
-    gstx::post_warning(GST_ELEMENT(parts_.bin),
-                       {ErrorCode::unavailable, fmt::format("{}going on with {}", funerals_,
-                                                            parts_.shared->encoder_name.copy())});
-  return *filled;
+  if (*filled == EncoderKeeper::Outcome::other_memory) return Filled::other_memory;
+  spending_bps_ = input_.settings.bitrate_bps;
+  return Filled::ready;
 }
 
 void FlowBarrier::give_up(const gstx::Error& error) {
@@ -153,11 +123,11 @@ Result<void> FlowBarrier::read_caps(GstCaps* caps) {
   if (size.width_px % 2 != 0 || size.height_px % 2 != 0)
     return fail(ErrorCode::invalid_argument, fmt::format("a picture of {} x {} px has an odd side",
                                                          size.width_px, size.height_px));
-  encoder_settings_.size = size;
-  encoder_settings_.fps_numerator = info.fps_n;
-  encoder_settings_.fps_denominator = info.fps_d;
-  memory_ = engine::memory_feature(caps);
-  format_ = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info));
+  input_.settings.size = size;
+  input_.settings.fps_numerator = info.fps_n;
+  input_.settings.fps_denominator = info.fps_d;
+  input_.memory = engine::memory_feature(caps);
+  input_.format = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info));
   guard_.set_format(info);
   guard_.reset();
   parts_.shared->colour.with([&](auto& colour) { colour = colour_of(info.colorimetry); });
@@ -179,13 +149,14 @@ bool FlowBarrier::on_caps(GstPad* pad, GstObject* element, GstEvent* event) {
   // NVENC's pads refuse caps that leave it open.
   if (gst_structure_has_field(structure, "interlace-mode") == FALSE)
     gst_structure_set(structure, "interlace-mode", G_TYPE_STRING, "progressive", nullptr);
-  if (caps_ && factory_ != nullptr && gst_caps_is_equal(caps_.get(), caps.get())) return true;
+  if (caps_ && keeper_.alive() && gst_caps_is_equal(caps_.get(), caps.get())) return true;
   if (auto read = read_caps(caps.get()); !read) {
     give_up(read.error());
     return false;
   }
   caps_ = caps;
-  factory_ = nullptr;
+  keeper_.retire();
+  static_cast<void>(close_books());
   return install(pad, element);
 }
 
@@ -219,12 +190,12 @@ bool FlowBarrier::wait_for_memory(GstPad* sink_pad) {
   parts_.slot->cut_off();
   parts_.shared->watch.clear();
   wait_.begin();
-  const auto wanted = offer_.caps();
+  const auto wanted = keeper_.offer();
   const auto possible = Ref<GstCaps>::adopt(gst_pad_peer_query_caps(sink_pad, wanted.get()));
   if (gst_caps_is_empty(possible.get()) != FALSE) {
     give_up({ErrorCode::unsupported,
              fmt::format("{}{} takes pictures in system memory, and upstream has them in {} only",
-                         funerals_, parts_.shared->encoder_name.copy(), memory_)});
+                         keeper_.history(), parts_.shared->encoder_name.copy(), input_.memory)});
     return false;
   }
   gst_pad_push_event(sink_pad, gst_event_new_reconfigure());
@@ -239,7 +210,7 @@ GstFlowReturn FlowBarrier::drop_picture(GstPad* sink_pad) {
   if (!wait_.drop()) {
     give_up({ErrorCode::unsupported,
              fmt::format("{}{} takes pictures in system memory, and upstream goes on sending {}",
-                         funerals_, parts_.shared->encoder_name.copy(), memory_)});
+                         keeper_.history(), parts_.shared->encoder_name.copy(), input_.memory)});
     return GST_FLOW_FLUSHING;
   }
   parts_.idr->repaint();
@@ -256,8 +227,10 @@ bool FlowBarrier::sink_event(GstPad* pad, GstObject* element, GstEvent* event) {
     parts_.shared->watch.wake();
   }
   if (flushed) parts_.shared->watch.clear();
-  const bool result = wait_.active() ? wait_.take_event(event, parts_.slot->after())
-                                     : PadPairHandler::sink_event(pad, element, event);
+  // A flush comes on any thread, and where the slot is cut off there is nothing behind it to flush.
+  const bool waits = type != GST_EVENT_FLUSH_START && !flushed && wait_.active();
+  const bool result = waits ? wait_.take_event(event, parts_.slot->after())
+                            : PadPairHandler::sink_event(pad, element, event);
   // The queue may have dropped a frame that held the credit.
   if (flushed) grant_credit(pad);
   return result;
@@ -266,7 +239,7 @@ bool FlowBarrier::sink_event(GstPad* pad, GstObject* element, GstEvent* event) {
 bool FlowBarrier::sink_query(GstPad* pad, GstObject* element, GstQuery* query) {
   if (engine::is_credit_query(query)) return true;
   if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS || GST_QUERY_TYPE(query) == GST_QUERY_ACCEPT_CAPS) {
-    return answer_with_caps(query, offer_.caps().get());
+    return answer_with_caps(query, keeper_.offer().get());
   }
   if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
     // Not the encoder's answer: its successor would have to keep it.
@@ -310,14 +283,14 @@ void FlowBarrier::prepare(GstBuffer* buffer) {
   if (settings.idr_interval_ms > 0 && last_idr > 0 &&
       now - last_idr >= settings.idr_interval_ms * 1'000'000)
     parts_.idr->flag_encoder();
-  encoder_settings_.bitrate_bps = settings.bitrate_bps;
-  encoder_settings_.max_bitrate_bps = settings.max_bitrate_bps;
+  input_.settings.bitrate_bps = settings.bitrate_bps;
+  input_.settings.max_bitrate_bps = settings.max_bitrate_bps;
   const EncoderKind kind = parts_.slot->kind();
   if (settled_frame_ && info != nullptr) {
-    spend(engine::settle_bitrate_bps(kind, encoder_settings_));
+    spend(engine::settle_bitrate_bps(kind, input_.settings));
   } else {
     spend(parts_.idr->pending()
-              ? engine::idr_bitrate_bps(kind, settings.bitrate_bps, encoder_settings_.fps())
+              ? engine::idr_bitrate_bps(kind, settings.bitrate_bps, input_.settings.fps())
               : settings.bitrate_bps);
   }
   parts_.shared->watch.push(
@@ -334,14 +307,14 @@ GstFlowReturn FlowBarrier::push_guarded(GstPad* source_pad, Ref<GstBuffer> pictu
   const GstFlowReturn flow =
       gst_pad_push(source_pad, was_softened ? softened.release() : picture.release());
   if (parts_.idr->last_keyframe_ns() != before)
-    guard_.learn(parts_.idr->last_keyframe_bytes(), encoder_settings_.bitrate_bps);
+    guard_.learn(parts_.idr->last_keyframe_bytes(), input_.settings.bitrate_bps);
   if (was_softened) parts_.idr->repaint();
   return flow;
 }
 
 bool FlowBarrier::interrupted() const {
   return parts_.shared->stopping || flushing_ ||
-         death_.with([](const auto& death) { return death.has_value(); });
+         death_.with([](const Death& death) { return death.reason.has_value(); });
 }
 
 // An encoder on a GPU has taken the picture; its access unit comes from another thread. Waiting for it keeps one picture in, one
@@ -370,7 +343,7 @@ GstFlowReturn FlowBarrier::await_unit() {
   watch.leave();
   if (parts_.shared->stopping || flushing_) return GST_FLOW_FLUSHING;
   if (!out)
-    report_death(fmt::format("it kept a picture for {} ms and gave nothing", limit.count()));
+    report_death(0, fmt::format("it kept a picture for {} ms and gave nothing", limit.count()));
   return GST_FLOW_OK;
 }
 
@@ -394,7 +367,7 @@ GstFlowReturn FlowBarrier::encode(const Pads& pads, const Ref<GstBuffer>& pictur
     if (flow >= GST_FLOW_OK) flow = await_unit();
     if (flow == GST_FLOW_FLUSHING || flow == GST_FLOW_EOS || parts_.shared->stopping) return flow;
     if (flow >= GST_FLOW_OK && !needs_encoder()) return GST_FLOW_OK;
-    report_death(fmt::format("it returned {}", gst_flow_get_name(flow)));
+    report_death(0, fmt::format("it returned {}", gst_flow_get_name(flow)));
   }
 }
 

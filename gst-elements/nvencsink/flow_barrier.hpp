@@ -7,14 +7,10 @@
 #include <atomic>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "nvencsink/encoder_slot.hpp"
-#include "nvencsink/idr_control.hpp"
+#include "nvencsink/encoder_keeper.hpp"
 #include "nvencsink/idr_guard.hpp"
-#include "nvencsink/input_offer.hpp"
 #include "nvencsink/memory_wait.hpp"
 #include "nvencsink/pad_pair.hpp"
 #include "nvencsink/sink_settings.hpp"
@@ -29,12 +25,13 @@ class FlowBarrier final : public PadPairHandler {
     IdrControl* idr{nullptr};
     EncoderSlot* slot{nullptr};
   };
-  void connect(const Parts& parts) { parts_ = parts; }
+  void connect(const Parts& parts);
 
-  // [any] An element of the slot posted an error. Wakes a still source, so that the swap happens now.
-  void report_death(const std::string& reason);
+  // [any] An element of the slot posted an error. Wakes a still source, so that the swap happens now. What elements of an earlier
+  // generation say is not held against their successor; 0 is always heard.
+  void report_death(int generation, const std::string& reason);
   // [stream] of the encoder's own thread. Unlike `report_death` asks for nothing: a picture is being waited for.
-  void report_failure(const std::string& reason);
+  void report_failure(int generation, const std::string& reason);
   // [state change] With nothing flowing.
   void reset();
   // [state change] Returns once no encoder that hangs can hold up what follows.
@@ -50,10 +47,11 @@ class FlowBarrier final : public PadPairHandler {
   enum class Filled { ready, other_memory, gave_up };
   [[nodiscard]] bool install(GstPad* pad, GstObject* element);
   [[nodiscard]] Filled fill_slot();
-  [[nodiscard]] gstx::Result<Filled> choose_and_fill();
   [[nodiscard]] bool needs_encoder() const;
   [[nodiscard]] bool wait_for_memory(GstPad* sink_pad);
   [[nodiscard]] GstFlowReturn drop_picture(GstPad* sink_pad);
+  void note_death(int generation, const std::string& reason);
+  [[nodiscard]] std::optional<std::string> close_books();
   void bury_encoder(const std::string& fallback_reason);
   void give_up(const gstx::Error& error);
   struct Pads {
@@ -63,7 +61,6 @@ class FlowBarrier final : public PadPairHandler {
   [[nodiscard]] GstFlowReturn encode(const Pads& pads, const gstx::Ref<GstBuffer>& picture);
   [[nodiscard]] GstFlowReturn await_unit();
   [[nodiscard]] bool interrupted() const;
-  void forget_dead(std::vector<engine::EncoderCandidate>& candidates) const;
   [[nodiscard]] GstFlowReturn push_guarded(GstPad* source_pad, gstx::Ref<GstBuffer> picture);
   void prepare(GstBuffer* buffer);
   void follow_settling(const data::FrameInfo& info);
@@ -72,19 +69,17 @@ class FlowBarrier final : public PadPairHandler {
 
   Parts parts_;
   IdrGuard guard_;
-  InputOffer offer_;
+  EncoderKeeper keeper_;
   MemoryWait wait_;
-  engine::EncoderSettings encoder_settings_;
-  std::string format_;
-  std::string memory_;  // the caps feature of what comes; empty: system memory
+  EncoderKeeper::Input input_;
   gstx::Ref<GstCaps> caps_;
-  std::set<std::string> dead_factories_;
-  gstx::Guarded<std::optional<std::string>> death_;  // [any]
-  std::atomic<bool> busy_{false};                    // [any] a frame is being encoded
-  std::atomic<bool> flushing_{false};                // [any]
-  std::string funerals_;                             // what died since the start, for the report
-  bool mourning_{false};                             // one of them has not been warned of
-  const char* factory_{nullptr};
+  struct Death {
+    std::optional<std::string> reason;
+    int generation_min{0};  // whose word counts
+  };
+  gstx::Guarded<Death> death_;         // [any]
+  std::atomic<bool> busy_{false};      // [any] a frame is being encoded
+  std::atomic<bool> flushing_{false};  // [any]
   std::int64_t spending_bps_{0};
   std::optional<std::uint64_t> settled_frame_;  // the picture that is settling or has settled
   std::optional<std::uint64_t> repeated_frame_;

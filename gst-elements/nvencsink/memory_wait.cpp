@@ -31,7 +31,7 @@ bool MemoryWait::drop() {
 bool MemoryWait::take_event(GstEvent* event, GstElement* after) {
   auto owned = gstx::Ref<GstEvent>::adopt(event);
   const GstEventType type = GST_EVENT_TYPE(event);
-  if (type == GST_EVENT_EOS || type == GST_EVENT_FLUSH_START || type == GST_EVENT_FLUSH_STOP) {
+  if (type == GST_EVENT_EOS) {
     const auto pad = gstx::Ref<GstPad>::adopt(gst_element_get_static_pad(after, "sink"));
     return gst_pad_send_event(pad.get(), owned.release()) != FALSE;
   }

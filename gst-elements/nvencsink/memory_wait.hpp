@@ -18,8 +18,8 @@ class MemoryWait {
   // A picture in the old memory has been dropped. False: upstream has had its chances.
   [[nodiscard]] bool drop();
 
-  // Of an event that comes meanwhile. EOS and flushes go past the place where the encoder will be, into `after`; sticky ones
-  // wait for `replay`; others are of no use to anybody. Takes the event.
+  // Of a serialized event that comes meanwhile. EOS goes past the place where the encoder will be, into `after`; sticky ones wait
+  // for `replay`; others are of no use to anybody. Takes the event.
   [[nodiscard]] bool take_event(GstEvent* event, GstElement* after);
   // What `sink_pad` got meanwhile, pushed out of `source_pad`: first what precedes caps, and afterwards what follows them.
   void replay_before_caps(GstPad* sink_pad, GstPad* source_pad) const;

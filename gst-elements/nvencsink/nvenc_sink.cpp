@@ -68,8 +68,8 @@ void NvencSink::link_chain() {
       .before = barrier.get(),
       .after = rewriter.get(),
       // Shared: an encoder that was left behind may come back when the bin is gone.
-      .on_failure = [barrier = std::weak_ptr(barrier_)](const std::string& reason) {
-        if (const auto alive = barrier.lock()) alive->report_failure(reason);
+      .on_failure = [barrier = std::weak_ptr(barrier_)](int generation, const std::string& reason) {
+        if (const auto alive = barrier.lock()) alive->report_failure(generation, reason);
       }});
   barrier_->connect({.bin = bin_, .shared = &shared_, .idr = idr_.get(), .slot = slot_.get()});
   stage_->connect({.bin = GST_ELEMENT(bin_),
@@ -159,15 +159,17 @@ bool NvencSink::absorb(GstMessage* message) {
   GError* error = nullptr;
   gst_message_parse_error(message, &error, nullptr);
   const gstx::UniqueError owned(error);
+  const int generation = EncoderSlot::generation_of(GST_MESSAGE_SRC(message));
   // A queue in front of the encoder says only that something behind it returned an error.
   const GstStructure* details = nullptr;
   gst_message_parse_error_details(message, &details);
   gint flow = GST_FLOW_OK;
   if (details != nullptr && gst_structure_get_int(details, "flow-return", &flow) != FALSE)
     barrier_->report_death(
+        generation,
         fmt::format("it returned {}", gst_flow_get_name(static_cast<GstFlowReturn>(flow))));
   else
-    barrier_->report_death(error->message);
+    barrier_->report_death(generation, error->message);
   return true;
 }
 

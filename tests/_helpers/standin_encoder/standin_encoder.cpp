@@ -420,6 +420,7 @@ bool register_elements(GstPlugin* plugin, Release release) {
     const guint rank = factory == kFactories[0] ? GST_RANK_NONE : GST_RANK_PRIMARY;
     if (gst_element_register(plugin, factory, rank, type) == FALSE) return false;
     made[type] = gst_registry_lookup_feature(gst_registry_get(), factory);
+    GST_OBJECT_FLAG_SET(made[type], GST_OBJECT_FLAG_MAY_BE_LEAKED);
   }
   return true;
 }

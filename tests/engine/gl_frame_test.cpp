@@ -304,7 +304,9 @@ TEST_F(GlFrameTest, EverythingOutlivesTheDrawerAndEndsOnAnyThread) {
   const int threads_before = gl_threads();
   auto drawer = make_gl_drawer(0);
   ASSERT_TRUE(drawer);
-  EXPECT_EQ(gl_threads(), threads_before + 1);
+  // A driver's own threads take the name of the one that made them.
+  const int threads = gl_threads();
+  EXPECT_GT(threads, threads_before);
   const data::RenderPlan plan = plane_plan(DType::u16, Interpolation::linear);
   GpuFramePtr frame = frame_of(**drawer, plan.canvas);
   GpuFramePtr unused = frame_of(**drawer, {640, 400});
@@ -318,7 +320,7 @@ TEST_F(GlFrameTest, EverythingOutlivesTheDrawerAndEndsOnAnyThread) {
   std::thread([&] { frame.reset(); }).join();
   std::thread([&] { unused.reset(); }).join();
   EXPECT_EQ(differing(*video, expected), 0U);
-  EXPECT_EQ(gl_threads(), threads_before + 1) << "mapped memory keeps the thread that unmaps it";
+  EXPECT_EQ(gl_threads(), threads) << "mapped memory keeps the thread that unmaps it";
   std::thread([&] { video->memory.reset(); }).join();
   EXPECT_EQ(gl_threads(), threads_before) << "the last one out ends the thread";
 }

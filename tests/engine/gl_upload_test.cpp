@@ -216,6 +216,7 @@ TEST_F(GlUploadTest, PoolLeavesOthersTheirMemory) {
 }
 
 TEST_F(GlUploadTest, OutOfMemoryDropsTheOthersAndSaysHowMuchWasAsked) {
+  if (!context_->info().software) GTEST_SKIP() << "this driver takes memory when it is written to";
   const auto small = make_block(DType::u8, {8, 8, 8}, [](auto...) { return 3.0; });
   auto huge = std::make_shared<data::VoxelBlock>(*small);
   huge->id = data::next_block_id();

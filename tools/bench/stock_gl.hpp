@@ -34,7 +34,7 @@ class StockGl {
 
   std::shared_ptr<engine::GlContext> context_;
   unsigned march_{0}, slice_{0}, vertices_{0}, texture_{0}, frame_{0}, colour_{0};
-  data::CanvasSize size_{};
+  data::CanvasSize size_{0, 0};  // of colour_
   bool is_volume_{false};
 };
 

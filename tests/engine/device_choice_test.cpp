@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/renderer.hpp"
+
 namespace napari::engine {
 namespace {
 
@@ -47,6 +49,25 @@ TEST(DeviceChoice, NonsenseIsAnErrorOnEveryMachine) {
     const auto wrong = resolve_device(nonsense, no_driver());
     ASSERT_FALSE(wrong) << nonsense;
     EXPECT_EQ(wrong.error().code, gstx::ErrorCode::invalid_argument) << nonsense;
+  }
+}
+
+TEST(DeviceChoice, AGpuThatIsNotThereIsAnErrorOnlyWhereItWasAskedFor) {
+  const std::string nobodys = "GPU-00000000-dead-beef-0000-000000000000";
+  const auto asked = make_drawer({.backend = BackendChoice::egl, .device = nobodys});
+  ASSERT_FALSE(asked);
+  EXPECT_THAT(asked.error().message, HasSubstr(nobodys));
+  const auto next_best = make_drawer({.backend = BackendChoice::automatic, .device = nobodys});
+  ASSERT_TRUE(next_best) << next_best.error().message;
+  EXPECT_FALSE(next_best->drawer->draws_on_gpu());
+  EXPECT_THAT(next_best->reason, HasSubstr(nobodys));
+}
+
+TEST(DeviceChoice, NonsenseIsAnErrorWhateverDraws) {
+  for (const auto backend : {BackendChoice::automatic, BackendChoice::egl, BackendChoice::cpu}) {
+    const auto drawer = make_drawer({.backend = backend, .device = "first"});
+    ASSERT_FALSE(drawer);
+    EXPECT_EQ(drawer.error().code, gstx::ErrorCode::invalid_argument);
   }
 }
 

@@ -160,7 +160,7 @@ def latency(programs: Programs, quick: bool, scratch: pathlib.Path) -> list[dict
     for name, intent, options in (("pan", pan, ()), ("slices", slices, ()), ("orbit", orbit, ("--ndisplay", 3))):
         for how, pause, fps, count in (("from rest", rest, 60, 15 if quick else 60), ("moving, 60 fps", moving, 60, 60 if quick else 300),
                                        ("moving, 240 fps", moving, 240, 60 if quick else 300)):
-            row = {"what": f"latency: {name}, {how}", "size": "1080p", "volume": edge, "encoder": "x264"}
+            row = {"what": f"latency: {name}, {how}", "size": "1080p", "volume": edge, "encoder": "x264", "goal": "intent_to_encoded p50 <= 8 ms on 16 cores"}
             try:
                 with Server(programs.server, data, "--width", 1920, "--height", 1080, "--encoder", "x264", "--fps", fps, *options) as server:
                     rows.append({**row, "draws": server.draws, **measure(server, count, intent, pause)})

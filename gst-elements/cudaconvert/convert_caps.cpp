@@ -165,8 +165,7 @@ GstCaps* make_convert_source_caps() {
   return video;
 }
 
-GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps,
-                                const ConvertAbilities& can) {
+GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps, bool flip) {
   GstCaps* result = gst_caps_new_empty();
   GstCaps* unchanged = gst_caps_new_empty();
   for (guint i = 0; i < gst_caps_get_size(caps); ++i) {
@@ -175,7 +174,6 @@ GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps,
     const bool video = may_have_format(structure, {"NV12", "I420", "Y444"});
     for (const MemoryKind kind : kAllKinds) {
       if (!engine::allows_memory(caps, i, kind)) continue;
-      if (kind == MemoryKind::cuda && !can.cuda) continue;
       const MemoryKind out = kind == MemoryKind::cuda ? kind : MemoryKind::system;
       if (direction == GST_PAD_SINK && rgba) {
         merge(result, video_structure(structure, true), out);
@@ -184,7 +182,7 @@ GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps,
         for (const MemoryKind source : sources_of(kind))
           merge(result, rgba_structure(structure), source);
       }
-      if (rgba && !can.flip) merge(unchanged, unchanged_structure(structure), kind);
+      if (rgba && !flip) merge(unchanged, unchanged_structure(structure), kind);
     }
   }
   return gst_caps_merge(result, unchanged);

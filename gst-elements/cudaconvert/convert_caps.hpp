@@ -13,16 +13,11 @@ inline constexpr int kConvertSizeMax = 16384;
 [[nodiscard]] GstCaps* make_convert_sink_caps();
 [[nodiscard]] GstCaps* make_convert_source_caps();
 
-struct ConvertAbilities {
-  bool flip{false};  // then nothing passes through
-  bool cuda{true};   // whether CUDA memory can be converted here
-};
-
 // What the other pad can have when the pad on `direction`'s side has `caps`: a picture grows or keeps its size; 4:2:0 is
-// even; RGBA passes through unchanged unless it is flipped. CUDA memory stays CUDA memory; a GPU picture and system memory
+// even; RGBA passes through unchanged unless `flip`. CUDA memory stays CUDA memory; a GPU picture and system memory
 // become system memory. Borrows `caps`; the caller owns the result.
-[[nodiscard]] GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps,
-                                              const ConvertAbilities& can);
+// What this machine lacks is not left out: who asks for CUDA memory where there is none is to be told why, not that nothing fits.
+[[nodiscard]] GstCaps* transform_convert_caps(GstPadDirection direction, GstCaps* caps, bool flip);
 
 // Fixates `other` (owned) as near to `wanted` as it allows, NV12 in BT.709 first.
 [[nodiscard]] GstCaps* fixate_convert_caps(GstCaps* other, data::CanvasSize wanted);

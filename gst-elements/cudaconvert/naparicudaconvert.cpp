@@ -1,9 +1,6 @@
 #include "cudaconvert/naparicudaconvert.h"
 
-#include <atomic>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "cudaconvert/convert_caps.hpp"
 #include "cudaconvert/picture_convert.hpp"
@@ -21,21 +18,12 @@ namespace engine = napari::engine;
 
 using napari::elements::PictureConvert;
 
-// Of this process, found out when the first element starts.
-const gstx::Result<void>& cuda_here() {
-  static const gstx::Result<void> loaded = engine::load_cuda();
-  return loaded;
-}
-
 // The C++ half; init news, finalize deletes.
 struct CudaConvert {
   explicit CudaConvert(GstElement* element) : context(element) {}
 
   PictureConvert pictures;
   engine::CudaContextSlot context;
-  // From start to stop; what the machine has is not asked before, and every kind of memory is offered.
-  std::atomic<bool> started{false};
-  std::atomic<bool> refusal_told{false};
   bool lost_told{false};  // [stream]
 };
 
@@ -83,28 +71,14 @@ void get_property(GObject* self, guint id, GValue* value, GParamSpec* spec) noex
 
 // --- caps ---
 
-bool offers_cuda(const CudaConvert& convert) { return !convert.started || cuda_here(); }
-
 GstCaps* transform_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps* caps,
                         GstCaps* filter) noexcept {
-  GstCaps* all = napari::elements::transform_convert_caps(
-      direction, caps, {.flip = impl(self).pictures.flip, .cuda = offers_cuda(impl(self))});
+  GstCaps* all =
+      napari::elements::transform_convert_caps(direction, caps, impl(self).pictures.flip);
   if (filter == nullptr) return all;
   GstCaps* some = gst_caps_intersect_full(filter, all, GST_CAPS_INTERSECT_FIRST);
   gst_caps_unref(all);
   return some;
-}
-
-// Refused CUDA memory says why, once: upstream reports no more than "not negotiated".
-gboolean accept_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps* caps) noexcept {
-  const gboolean accepted = parent_class->accept_caps(self, direction, caps);
-  CudaConvert& convert = impl(self);
-  if (accepted == FALSE && engine::memory_kind_of(caps) == engine::MemoryKind::cuda &&
-      !offers_cuda(convert) && !convert.refusal_told.exchange(true))
-    gstx::post_warning(GST_ELEMENT(self),
-                       {cuda_here().error().code, fmt::format("CUDA memory is not taken here: {}",
-                                                              cuda_here().error().message)});
-  return accepted;
 }
 
 GstCaps* fixate_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps* caps,
@@ -120,7 +94,7 @@ GstCaps* fixate_caps(GstBaseTransform* self, GstPadDirection direction, GstCaps*
 gboolean set_info(GstVideoFilter* self, GstCaps* in, GstVideoInfo* in_info, GstCaps* out,
                   GstVideoInfo* out_info) noexcept {
   if (auto set = impl(self).pictures.set_caps({in, *in_info}, {out, *out_info}); !set) {
-    GST_ERROR_OBJECT(self, "%s", set.error().message.c_str());
+    gstx::post_error(GST_ELEMENT(self), set.error());
     return FALSE;
   }
   return TRUE;
@@ -271,7 +245,6 @@ GstStateChangeReturn change_state(GstElement* self, GstStateChange transition) n
 void install_vfuncs(GstBaseTransformClass* transform_class) {
   transform_class->passthrough_on_same_caps = TRUE;
   transform_class->transform_caps = transform_caps;
-  transform_class->accept_caps = accept_caps;
   transform_class->fixate_caps = fixate_caps;
   transform_class->decide_allocation = decide_allocation;
   transform_class->propose_allocation = propose_allocation;
@@ -281,16 +254,11 @@ void install_vfuncs(GstBaseTransformClass* transform_class) {
   transform_class->query = query;
   transform_class->sink_event = sink_event;
   transform_class->start = [](GstBaseTransform* self) noexcept -> gboolean {
-    CudaConvert& convert = impl(self);
-    static_cast<void>(cuda_here());
-    convert.refusal_told = false;
-    convert.lost_told = false;
-    convert.pictures.start();
-    convert.started = true;
+    impl(self).lost_told = false;
+    impl(self).pictures.start();
     return TRUE;
   };
   transform_class->stop = [](GstBaseTransform* self) noexcept -> gboolean {
-    impl(self).started = false;
     impl(self).pictures.stop();
     impl(self).context.release();
     return TRUE;

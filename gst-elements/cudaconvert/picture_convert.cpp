@@ -52,13 +52,19 @@ void PictureConvert::stop() {
 gstx::Result<void> PictureConvert::set_caps(const Side& in, const Side& out) {
   in_kind_ = MemoryKind::system;
   if (gst_caps_is_equal(in.caps, out.caps) != FALSE) return {};  // passes through
+  const MemoryKind in_kind = engine::memory_kind_of(in.caps);
+  if (in_kind == MemoryKind::cuda) {
+    if (const auto cuda = engine::load_cuda(); !cuda)
+      return fail(cuda.error().code,
+                  fmt::format("memory:CUDAMemory cannot be converted: {}", cuda.error().message));
+  }
   const GstVideoColorMatrix matrix = out.info.colorimetry.matrix;
   if (matrix != GST_VIDEO_COLOR_MATRIX_BT709 && matrix != GST_VIDEO_COLOR_MATRIX_BT601)
     return fail(ErrorCode::unsupported, "the colorimetry is neither bt709 nor bt601");
   options_.matrix = matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? engine::ColorMatrix::bt709
                                                            : engine::ColorMatrix::bt601;
   options_.bottom_first = flip;
-  in_kind_ = engine::memory_kind_of(in.caps);
+  in_kind_ = in_kind;
   in_info_ = in.info;
   out_info_ = out.info;
   out_caps_ = gstx::Ref<GstCaps>::retain(out.caps);

@@ -244,6 +244,19 @@ TEST_F(ConvertMemory, AFailedConversionIsOneErrorOnTheBus) {
   EXPECT_EQ(errors(), (std::vector<std::string>{"not with these planes"}));
 }
 
+TEST_F(ConvertMemory, CudaMemoryIsRefusedWithTheReason) {
+  const auto cuda = engine::load_cuda();
+  if (cuda) GTEST_SKIP() << "this machine has CUDA";
+  gst_harness_set_sink_caps_str(harness_, "video/x-raw(memory:CUDAMemory),format=NV12");
+  gst_harness_set_src_caps_str(
+      harness_, "video/x-raw(memory:CUDAMemory),format=RGBA,width=66,height=50,framerate=60/1");
+  auto buffer = BufferRef::adopt(gst_buffer_new_allocate(nullptr, gsize{66} * 50 * 4, nullptr));
+  EXPECT_EQ(gst_harness_push(harness_, buffer.release()), GST_FLOW_NOT_NEGOTIATED);
+  const auto told = errors();
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.front(), "memory:CUDAMemory cannot be converted: " + cuda.error().message);
+}
+
 TEST_F(ConvertMemory, HundredStartsWithAPictureOfTheGpuHeld) {
   take_video_meta();
   BufferRef held;

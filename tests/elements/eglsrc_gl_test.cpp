@@ -1,4 +1,5 @@
 // A picture of the real GL back end on its way through both elements: what arrives is what the road through system memory gives.
+// And what a pipeline of both says that asks for memory which is not there.
 #include <gtest/gtest.h>
 
 #include "gl_scene.hpp"
@@ -82,6 +83,19 @@ TEST_F(GlRoad, NewPicturesOfEverySizeWhilePlaying) {
   }
   EXPECT_EQ(picture.size, kCanvas);
   EXPECT_TRUE(road.errors().empty());
+}
+
+TEST(RoadThatIsNotThere, TheSourceSaysWhyThereIsNoCudaMemory) {
+  const auto cuda = engine::load_cuda();
+  if (cuda) GTEST_SKIP() << "this machine has CUDA";
+  for (const char* rest : {" ! video/x-raw(memory:CUDAMemory) ! naparicudaconvert",
+                           " ! naparicudaconvert ! video/x-raw(memory:CUDAMemory),format=NV12"}) {
+    Road road(std::string("naparieglsrc num-buffers=3") + rest + " ! appsink name=out");
+    EXPECT_TRUE(road.all().empty());
+    const auto errors = road.errors();
+    ASSERT_FALSE(errors.empty()) << rest;
+    EXPECT_EQ(errors.front(), "memory:CUDAMemory: " + cuda.error().message) << rest;
+  }
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 """Runs every ```sh block of docs/pipelines.md as it stands, decodes what it says it writes, and runs it again under the
-leaks tracer. Started by meson with the root of the repository, the build folder and the program."""
+leaks tracer. Blocks marked ```sh gpu need CUDA, ```sh egl an EGL device; without they are skipped, with the reason. Started by
+meson with the root of the repository, the build folder and the program."""
+import ctypes
+import json
 import os
 import re
 import shutil
@@ -20,13 +23,48 @@ import leaks  # noqa: E402
 import tap  # noqa: E402
 
 
-def read_blocks() -> list[tuple[str, list[tuple[str, bool, int]]]]:
-    """Each block with what it says it writes: (path, whether the count is a minimum, frames)."""
+def why_no_gpu() -> str:
+    """Why blocks marked `gpu` cannot run here; empty: they can."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver: libcuda.so.1 cannot be loaded"
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value < 1:
+        return "the NVIDIA driver shows no GPU to this process"
+    if subprocess.run(["gst-inspect-1.0", "--exists", "cudadownload"], check=False).returncode != 0:
+        return "GStreamer's nvcodec plug-in has no cudadownload here"
+    return ""
+
+
+def why_no_egl() -> str:
+    """Why blocks marked `egl` cannot run here; empty: they can."""
+    dependencies = json.loads((BUILD / "meson-info" / "intro-dependencies.json").read_text())
+    if not any(dependency["name"] == "epoxy" for dependency in dependencies):
+        return "this build has no EGL back end"
+    try:
+        egl = ctypes.CDLL("libEGL.so.1")
+    except OSError:
+        return "libEGL.so.1 cannot be loaded"
+    egl.eglGetProcAddress.restype = ctypes.c_void_p
+    query = egl.eglGetProcAddress(b"eglQueryDevicesEXT")
+    count = ctypes.c_int(0)
+    if query is None or not ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(query)(
+            0, None, ctypes.byref(count)) or count.value < 1:
+        return "EGL has no device here"
+    return ""
+
+
+REASONS = {"": lambda: "", "gpu": why_no_gpu, "egl": why_no_egl}
+
+
+def read_blocks() -> list[tuple[str, list[tuple[str, bool, int]], str]]:
+    """Each block with what it says it writes, (path, whether the count is a minimum, frames), and what it is marked with."""
     text = (ROOT / "docs" / "pipelines.md").read_text()
     blocks = []
-    for match in re.finditer(r"```sh\n(.*?)```\n(.*?)(?=```sh|\Z)", text, re.S):
-        writes = re.findall(r"^Writes `([^`]+)`: (at least )?(\d+) frames\.$", match[2], re.M)
-        blocks.append((match[1], [(path, bool(least), int(count)) for path, least, count in writes]))
+    for match in re.finditer(r"```sh ?([a-z]*)\n(.*?)```\n(.*?)(?=```sh|\Z)", text, re.S):
+        writes = re.findall(r"^Writes `([^`]+)`: (at least )?(\d+) frames\.$", match[3], re.M)
+        blocks.append((match[2], [(path, bool(least), int(count)) for path, least, count in writes], match[1]))
     return blocks
 
 
@@ -53,6 +91,10 @@ class Lines(unittest.TestCase):
             demo.parent.mkdir(exist_ok=True)
             subprocess.run([PROGRAM, "convert", DEMO_INPUT, demo], check=True, timeout=120)
 
+    def require(self, number: int) -> None:
+        if reason := REASONS[BLOCKS[number][2]]():
+            self.skipTest(reason)
+
     def run_block(self, block: str, extra: dict[str, str]) -> str:
         env = {**os.environ, "GST_PLUGIN_PATH": str(BUILD / "gst-elements"), "GST_DEBUG_NO_COLOR": "1",
                "GST_REGISTRY": str(BUILD / "pipelines" / "registry.bin"), **extra}
@@ -68,7 +110,8 @@ class Lines(unittest.TestCase):
         return output
 
     def check(self, number: int) -> None:
-        block, writes = BLOCKS[number]
+        self.require(number)
+        block, writes, _ = BLOCKS[number]
         output = self.run_block(block, {})
         self.assertNotIn("WARNING", output, output[-4000:])
         self.assertNotIn("CRITICAL", output, output[-4000:])
@@ -82,22 +125,24 @@ class Lines(unittest.TestCase):
             self.assertTrue(writes, f"a block writes a file and does not say which:\n{block}")
 
     def check_leaks(self, number: int) -> None:
-        block, _ = BLOCKS[number]
+        self.require(number)
+        block = BLOCKS[number][0]
         alive = leaks.alive(self.run_block(block.replace("| grep napari-stats", ""), leaks.TRACING))
         self.assertFalse(alive, "\n".join(alive)[:4000])
 
 
 BLOCKS = read_blocks()
-for index, (text, _) in enumerate(BLOCKS):
+for index, (text, _, mark) in enumerate(BLOCKS):
     def plain(self, number=index):
         self.check(number)
 
     def traced(self, number=index):
         self.check_leaks(number)
 
-    setattr(Lines, f"test_{index:02}_runs", plain)
+    name = f"test_{index:02}" + (f"_{mark}" if mark else "")
+    setattr(Lines, f"{name}_runs", plain)
     if "gst-launch-1.0" in text:
-        setattr(Lines, f"test_{index:02}_leaks_nothing", traced)
+        setattr(Lines, f"{name}_leaks_nothing", traced)
 
 
 class LeaksTracer(unittest.TestCase):
@@ -124,11 +169,12 @@ class LeaksTracer(unittest.TestCase):
 
 class Extraction(unittest.TestCase):
     def test_every_kind_of_line_is_there(self):
-        whole = "\n".join(block for block, _ in BLOCKS)
+        whole = "\n".join(block for block, _, _ in BLOCKS)
         for word in ("location=", "ndisplay=3", "udpsink", "udpsrc", "avdec_h264", "mp4mux", "out.src_1",
-                     "GST_DEBUG_DUMP_DOT_DIR", "napari-stats"):
+                     "GST_DEBUG_DUMP_DOT_DIR", "napari-stats", "memory:NapariGpuFrame", "memory:CUDAMemory", "cudaupload"):
             self.assertIn(word, whole)
-        self.assertGreaterEqual(sum(len(writes) for _, writes in BLOCKS), 8)
+        self.assertGreaterEqual(sum(len(writes) for _, writes, _ in BLOCKS), 12)
+        self.assertGreaterEqual(sum(mark == "gpu" for _, _, mark in BLOCKS), 3)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ struct GlLimits {
 
 class GlContext {
  public:
-  // The device whose CUDA ordinal is `device`; where no EGL device states one, the `device`-th that EGL lists; where EGL
-  // lists none, Mesa's surfaceless platform as device 0. Errors name what is missing. [any but gl]
+  // The GPU whose CUDA ordinal is `device`, found by its UUID, else by that ordinal; without CUDA the `device`-th that EGL
+  // lists; where EGL lists none, Mesa's surfaceless platform as device 0. Errors name what is missing. [any but gl]
   [[nodiscard]] static gstx::Result<std::shared_ptr<GlContext>> open(int device);
   [[nodiscard]] static gstx::Result<std::shared_ptr<GlContext>> open_on(const EglDevice& device);
   ~GlContext();  // [any but gl]

@@ -321,20 +321,24 @@ gstx::Result<ChosenDrawer> make_drawer(const EngineConfig& config) {
   };
   GSTX_TRY(check_device_syntax(config.device));
   if (config.backend == BackendChoice::cpu) return on_cpu("asked for");
+  const bool asked_for = config.backend == BackendChoice::egl;
   const gstx::Result<int> device = resolve_device(config.device);
-  if (config.backend == BackendChoice::egl) {
-    GSTX_TRY(device);
-    GSTX_ASSIGN_OR_RETURN(std::unique_ptr<Drawer> drawer,
-                          make_gl_drawer(*device, gl_options(config)));
-    return ChosenDrawer{outliving(std::move(drawer), *device, config), "asked for"};
+  if (!device) {
+    if (asked_for) return gstx::fail(device.error());
+    return on_cpu(device.error().message);
   }
-  if (!device) return on_cpu(device.error().message);
-  const gstx::Result<void> hardware = probe_gl_hardware(*device);
-  if (!hardware) return on_cpu(hardware.error().message);
+  if (!asked_for) {
+    const gstx::Result<void> hardware = probe_gl_hardware(*device);
+    if (!hardware) return on_cpu(hardware.error().message);
+  }
   gstx::Result<std::unique_ptr<Drawer>> drawer = make_gl_drawer(*device, gl_options(config));
-  if (!drawer) return on_cpu(drawer.error().message);
-  return ChosenDrawer{outliving(std::move(*drawer), *device, config),
-                      "a hardware GL device answers"};
+  if (!drawer) {
+    if (asked_for) return gstx::fail(drawer.error());
+    return on_cpu(drawer.error().message);
+  }
+  std::unique_ptr<Drawer> outlives = outliving(std::move(*drawer), *device, config);
+  return ChosenDrawer{.drawer = std::move(outlives),
+                      .reason = asked_for ? "asked for" : "a hardware GL device answers"};
 }
 
 }  // namespace napari::engine

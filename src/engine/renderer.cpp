@@ -222,7 +222,7 @@ gstx::Result<void> Renderer::write_barcode(const data::RenderPlan& plan, const P
   const std::size_t stride = static_cast<std::size_t>(barcode.width_px) * 4;
   std::vector<std::uint8_t> rgba(stride * static_cast<std::size_t>(barcode.height_px));
   draw_barcode({rgba, stride, picture.size, plan.canvas}, picture.info.frame_id);
-  const auto written = frame.write(rgba, stride, barcode.width_px, barcode.height_px);
+  auto written = frame.write(rgba, stride, barcode.width_px, barcode.height_px);
   if (!written && written.error().code == gstx::ErrorCode::internal)
     return gstx::fail(gstx::ErrorCode::failed_precondition,
                       "the frame was lost: " + written.error().message);

@@ -1,20 +1,18 @@
 #include "nvencsink/encode_watch.hpp"
 
-#include <utility>
-
 namespace napari::elements {
 
-void EncodeWatch::push(InFlight picture) {
+void EncodeWatch::push(const InFlight& picture) {
   constexpr std::size_t kInFlightMax = 64;
   const std::lock_guard lock(mutex_);
   if (pictures_.size() >= kInFlightMax) pictures_.pop_front();
-  pictures_.push_back(std::move(picture));
+  pictures_.push_back(picture);
 }
 
 InFlight EncodeWatch::pop() {
   const std::lock_guard lock(mutex_);
   if (pictures_.empty()) return {};
-  InFlight front = std::move(pictures_.front());
+  const InFlight front = pictures_.front();
   pictures_.pop_front();
   changed_.notify_all();
   return front;

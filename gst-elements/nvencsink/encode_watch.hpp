@@ -22,7 +22,7 @@ struct InFlight {
 
 class EncodeWatch {
  public:
-  void push(InFlight picture);  // [stream] of the queue
+  void push(const InFlight& picture);  // [stream] of the queue
   InFlight pop();  // [stream] of the encoder; empty where nothing is known to be inside
   void clear();
   void wake();  // something that a waiter's `stop` asks for has changed

@@ -26,8 +26,8 @@ class Lookout final : public PadPairHandler {
 
   GstFlowReturn chain(GstPad* source_pad, GstBuffer* buffer) override {
     const GstFlowReturn flow = gst_pad_push(source_pad, buffer);
-    // Unlinked, the encoder has been taken away already.
-    if (flow < GST_FLOW_EOS && flow != GST_FLOW_NOT_LINKED)
+    // Unlinked or flushing, it has been taken away or stopped.
+    if (flow < GST_FLOW_EOS)
       on_failure_(generation_, fmt::format("it returned {}", gst_flow_get_name(flow)));
     return flow;
   }

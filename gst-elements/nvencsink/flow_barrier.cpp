@@ -193,9 +193,11 @@ bool FlowBarrier::wait_for_memory(GstPad* sink_pad) {
   const auto wanted = keeper_.offer();
   const auto possible = Ref<GstCaps>::adopt(gst_pad_peer_query_caps(sink_pad, wanted.get()));
   if (gst_caps_is_empty(possible.get()) != FALSE) {
-    give_up({ErrorCode::unsupported,
-             fmt::format("{}{} takes pictures in system memory, and upstream has them in {} only",
-                         keeper_.history(), parts_.shared->encoder_name.copy(), input_.memory)});
+    give_up(
+        {ErrorCode::unsupported,
+         fmt::format("{}{} takes pictures in system memory, and upstream has them in {} only: put "
+                     "cudadownload in front",
+                     keeper_.history(), parts_.shared->encoder_name.copy(), input_.memory)});
     return false;
   }
   gst_pad_push_event(sink_pad, gst_event_new_reconfigure());

@@ -75,7 +75,7 @@ std::string memory_feature(const GstCaps* caps) {
       gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY) != FALSE)
     return {};
   for (guint i = 0; i < gst_caps_features_get_size(features); ++i) {
-    const std::string name = gst_caps_features_get_nth(features, i);
+    std::string name = gst_caps_features_get_nth(features, i);
     if (name.starts_with("memory:")) return name;
   }
   return {};

@@ -1,5 +1,6 @@
 #include "engine/encoder_probe.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -41,6 +42,11 @@ class ErrorTap {
     silenced_ = std::getenv("GST_DEBUG") == nullptr &&
                 gst_debug_get_default_threshold() < GST_LEVEL_ERROR &&
                 gst_debug_remove_log_function(gst_debug_log_default) > 0;
+    const GstLogFunction on_line = [](GstDebugCategory* category, GstDebugLevel level, const gchar*,
+                                      const gchar*, gint, GObject*, GstDebugMessage* message,
+                                      gpointer self) noexcept {
+      if (level == GST_LEVEL_ERROR) static_cast<ErrorTap*>(self)->note(category, message);
+    };
     gst_debug_add_log_function(on_line, this, nullptr);
     for (const char* name : kCategories) raise(name);
   }
@@ -67,13 +73,11 @@ class ErrorTap {
     gst_debug_category_set_threshold(category, GST_LEVEL_ERROR);
   }
 
-  static void on_line(GstDebugCategory* category, GstDebugLevel level, const gchar*, const gchar*,
-                      gint, GObject*, GstDebugMessage* message, gpointer self) noexcept {
-    if (level != GST_LEVEL_ERROR) return;
+  void note(GstDebugCategory* category, GstDebugMessage* message) {
     const std::string_view name = gst_debug_category_get_name(category);
     if (std::find(kCategories.begin(), kCategories.end(), name) == kCategories.end()) return;
     const char* text = gst_debug_message_get(message);
-    static_cast<ErrorTap*>(self)->lines_.with([&](std::string& lines) {
+    lines_.with([&](std::string& lines) {
       if (text == nullptr || lines.size() > kTextMax) return;
       lines += (lines.empty() ? "" : "; ") + std::string(text);
     });

@@ -1,5 +1,6 @@
 #include "engine/retired_elements.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -22,8 +23,8 @@ bool retire_elements(std::vector<gstx::Ref<GstElement>> elements,
   if (elements.empty()) return true;
   const auto outcome = std::make_shared<Outcome>();
   std::thread([elements = std::move(elements), outcome]() mutable {
-    for (auto element = elements.rbegin(); element != elements.rend(); ++element)
-      gst_element_set_state(element->get(), GST_STATE_NULL);
+    std::reverse(elements.begin(), elements.end());
+    for (const auto& element : elements) gst_element_set_state(element.get(), GST_STATE_NULL);
     elements.clear();
     const std::lock_guard lock(outcome->mutex);
     outcome->down = true;

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/cuda/cuda_converter.hpp"
 #include "engine/cuda/gst_cuda.hpp"
 
 // After gst_cuda.hpp, which says that we know this interface to be unstable.

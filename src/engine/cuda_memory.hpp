@@ -13,10 +13,9 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include "engine/cuda/cuda_converter.hpp"
 #include "gstx/gst_ref.hpp"
 #include "gstx/result.hpp"
-
-typedef struct _GstCudaContext GstCudaContext;
 
 namespace napari::engine {
 

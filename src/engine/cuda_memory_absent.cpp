@@ -1,4 +1,3 @@
-#include "engine/cuda/cuda_converter.hpp"
 #include "engine/cuda_memory.hpp"
 
 // For a build without cuda.h: load_cuda says what was left out, and so does everything here.

@@ -242,6 +242,39 @@ TEST_F(GpuElements, MemoryChangesWhilePlaying) {
   EXPECT_EQ(road.errors(), std::vector<std::string>{});
 }
 
+// Whoever holds every buffer stops the stream, not the machine: memory is bounded, and stopping does not wait for it.
+TEST_F(GpuElements, BuffersAreBoundedAndStoppingDoesNotWaitForThem) {
+  const std::string size = "width=64,height=48,framerate=240/1";
+  for (const std::string& line :
+       {"naparieglsrc ! " + cuda_caps(size), "naparieglsrc ! video/x-raw," + size +
+                                                 " ! cudaupload ! naparicudaconvert ! " +
+                                                 cuda_caps("format=NV12")}) {
+    Road road(line + " ! identity name=count" + kOut);
+    std::atomic<guint> passed{0};
+    const auto pad =
+        gstx::Ref<GstPad>::adopt(gst_element_get_static_pad(road.element("count"), "sink"));
+    gst_pad_add_probe(
+        pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo*, gpointer data) noexcept {
+          ++*static_cast<std::atomic<guint>*>(data);
+          return GST_PAD_PROBE_OK;
+        },
+        &passed, nullptr);
+    road.play();
+    EXPECT_TRUE(napari::fakes::wait_until([&] {
+      return passed == engine::CudaBuffers::kBuffersMax;
+    })) << line;
+    EXPECT_FALSE(napari::fakes::wait_until(
+        [&] { return passed > engine::CudaBuffers::kBuffersMax; }, std::chrono::milliseconds(100)))
+        << line;
+    const auto start = std::chrono::steady_clock::now();
+    road.stop();
+    EXPECT_LT(std::chrono::steady_clock::now() - start,
+              std::chrono::seconds(3) * napari::fakes::patience());
+    EXPECT_EQ(road.errors(), std::vector<std::string>{}) << line;
+  }
+}
+
 TEST_F(GpuElements, ADeviceThatIsNotThereIsNamed) {
   Road road("naparieglsrc device=99 num-buffers=2 ! " + cuda_caps("width=320,height=180") +
             " ! cudadownload" + kOut);

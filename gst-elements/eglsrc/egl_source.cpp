@@ -257,8 +257,8 @@ gstx::Result<void> EglSource::follow_size(data::CanvasSize size) {
 tl::expected<PictureWrap::BufferRef, WrapError> EglSource::wrap(const engine::PicturePtr& picture) {
   auto buffer = wrap_.wrap(picture);
   if (buffer || buffer.error().kind != WrapError::Kind::cuda) return buffer;
+  if (auto negotiated = renegotiate(); !negotiated) return buffer;  // that has been said
   gstx::post_warning(GST_ELEMENT(element_), buffer.error().error);
-  if (auto negotiated = renegotiate(); !negotiated) return buffer;
   return wrap_.wrap(picture);
 }
 

@@ -137,6 +137,20 @@ TEST_F(GpuNvencSink, DeathWhilePlayingGoesOnInSystemMemory) {
   EXPECT_GE(pipeline.keyframes(), 2);
 }
 
+TEST_F(GpuNvencSink, DeathWhileStillShowsThePictureAgain) {
+  Line pipeline(
+      line(std::string("naparieglsrc mode=on-damage pattern=bars ! video/x-raw(ANY),") + kSize));
+  ASSERT_TRUE(pipeline.wait_for_units(1));
+  standin::set_orders({.refuse = true});
+  engine::forget_probe_results();
+  pipeline.kill("nvcudah264enc");
+  EXPECT_TRUE(pipeline.wait_for_units(2));
+  const std::int64_t deadline = g_get_monotonic_time() + 10'000'000;
+  while (pipeline.property("encoder-name") != "x264enc" && g_get_monotonic_time() < deadline)
+    g_usleep(1000);
+  EXPECT_EQ(pipeline.property("encoder-name"), "x264enc");
+}
+
 TEST_F(GpuNvencSink, ARefusedSessionStartsInSystemMemory) {
   standin::set_orders({.refuse = true});
   Line pipeline(

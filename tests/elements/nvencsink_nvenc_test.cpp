@@ -1,9 +1,12 @@
 // naparinvencsink with NVENC, which the test double stands for: choice, memory, and what happens when it refuses, dies or hangs.
+#include <atomic>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "_helpers/standin_encoder/standin_encoder.hpp"
 #include "engine/encoder_probe.hpp"
+#include "engine/make_engine.hpp"
 #include "fakes/patience.hpp"
 #include "nvencsink_rig.hpp"
 #include "two_memories.hpp"
@@ -91,7 +94,8 @@ TEST_F(NvencSinkWithNvenc, ARequestedIdrComesOutOfTheHardwareEncoder) {
 }
 
 TEST_F(NvencSinkWithNvenc, I420IsConvertedForAnEncoderThatTakesNv12) {
-  Rig rig({.encoder = "nvenc", .between = "videoconvert ! capsfilter caps=video/x-raw,format=I420"});
+  Rig rig(
+      {.encoder = "nvenc", .between = "videoconvert ! capsfilter caps=video/x-raw,format=I420"});
   rig.play();
   ASSERT_TRUE(rig.encode(3));
   EXPECT_EQ(rig.string_property("encoder-name"), "nvcudah264enc");
@@ -123,6 +127,15 @@ TEST_F(NvencSinkWithNvenc, ForcedNvencThatRefusesIsOneClearError) {
     return !errors.empty();
   }));
   EXPECT_THAT(errors.front(), HasSubstr("NV_ENC_ERR_OUT_OF_MEMORY"));
+}
+
+TEST_F(NvencSinkWithNvenc, ADriverThatCallsItsProfileBaselineIsTaken) {
+  standin::set_orders({.says_baseline = true});
+  Rig rig({.encoder = "auto"});
+  rig.play();
+  ASSERT_TRUE(rig.encode(3));
+  EXPECT_EQ(rig.string_property("encoder-name"), "nvcudah264enc")
+      << rig.string_property("encoder-report");
 }
 
 TEST_F(NvencSinkWithNvenc, ASmallPictureIsNotForNvenc) {
@@ -289,7 +302,8 @@ TEST_F(NvencSinkWithNvenc, FlushEndsTheWaitForAPictureInside) {
 
 TEST_F(NvencSinkWithNvenc, UpstreamWithDeviceMemoryAloneIsOneClearError) {
   standin::set_orders({.refuse = true});
-  Rig rig({.encoder = "auto", .between = "two-memories ! capsfilter caps=video/x-raw(memory:CUDAMemory)"});
+  Rig rig({.encoder = "auto",
+           .between = "two-memories ! capsfilter caps=video/x-raw(memory:CUDAMemory)"});
   rig.play();
   rig.push_frames(1);
   std::vector<std::string> errors;
@@ -321,6 +335,49 @@ TEST_F(NvencSinkWithNvenc, UpstreamThatDoesNotRenegotiateIsBoundedAndEosPasses) 
     return !errors.empty();
   }));
   EXPECT_THAT(errors.front(), HasSubstr("goes on sending memory:CUDAMemory"));
+}
+
+// Our own source, drawing nothing new, and our own converter have to renegotiate and to hand out the picture again.
+TEST_F(NvencSinkWithNvenc, AStillSceneOfOurOwnElementsSurvivesASwap) {
+  const auto up = engine::ensure_gstreamer();
+  ASSERT_TRUE(up) << up.error().message;
+  const auto pipeline = gstx::Ref<GstElement>::sink(gst_parse_launch(
+      "naparieglsrc mode=on-damage pattern=bars ! video/x-raw,width=320,height=180,framerate=60/1 "
+      "! naparicudaconvert ! two-memories ! naparinvencsink name=out",
+      nullptr));
+  ASSERT_TRUE(pipeline);
+  const auto out =
+      gstx::Ref<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline.get()), "out"));
+  std::atomic<int> units{0};
+  g_signal_connect(out.get(), "access-unit",
+                   G_CALLBACK(+[](GstElement*, GstSample*, gpointer counter) noexcept {
+                     ++*static_cast<std::atomic<int>*>(counter);
+                   }),
+                   &units);
+  gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
+  ASSERT_TRUE(wait_until([&] { return units >= 1; }));
+  int before = -1;
+  // It has settled when half a second brings nothing more.
+  while (before != units) {
+    before = units;
+    static_cast<void>(wait_until([&] { return units > before; }, 500));
+  }
+  standin::set_orders({.refuse = true});
+  engine::forget_probe_results();
+  GstIterator* encoders =
+      gst_bin_iterate_all_by_element_factory_name(GST_BIN(out.get()), "nvcudah264enc");
+  GValue found = G_VALUE_INIT;
+  ASSERT_EQ(gst_iterator_next(encoders, &found), GST_ITERATOR_OK);
+  GST_ELEMENT_ERROR(GST_ELEMENT(g_value_get_object(&found)), LIBRARY, ENCODE,
+                    ("killed by the test"), (nullptr));
+  g_value_unset(&found);
+  gst_iterator_free(encoders);
+  EXPECT_TRUE(wait_until([&] { return units > before; })) << "the picture comes again";
+  gchar* name = nullptr;
+  g_object_get(out.get(), "encoder-name", &name, nullptr);
+  EXPECT_STREQ(name, "x264enc");
+  g_free(name);
+  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
 }
 
 TEST_F(NvencSinkWithNvenc, StartStop30CyclesLeaveNoSession) {

@@ -62,6 +62,40 @@ TEST_F(EncoderChoiceTest, AnEncoderThatCannotTakeTheSizeIsPassedOver) {
   EXPECT_FALSE(opened.error().message.empty());
 }
 
+std::string x264_property(const EncoderSettings& settings, const char* name) {
+  const auto encoder = make_encoder(candidates_for("x264")->front(), settings);
+  if (!encoder) return encoder.error().message;
+  GValue value = G_VALUE_INIT;
+  g_value_init(&value,
+               g_object_class_find_property(G_OBJECT_GET_CLASS(encoder->get()), name)->value_type);
+  g_object_get_property(G_OBJECT(encoder->get()), name, &value);
+  gchar* text = gst_value_serialize(&value);
+  const std::string result = text;
+  g_free(text);
+  g_value_unset(&value);
+  return result;
+}
+
+TEST_F(EncoderChoiceTest, ThreadsAreWhatTheProcessMayUse) {
+  settings.threads = 0;
+  setenv("SLURM_CPUS_PER_TASK", "1", 1);
+  EXPECT_EQ(x264_property(settings, "threads"), "1") << "not the machine's";
+  unsetenv("SLURM_CPUS_PER_TASK");
+  settings.threads = 3;
+  EXPECT_EQ(x264_property(settings, "threads"), "3") << "unless they are given";
+}
+
+// What was measured on 16 cores, see configure_x264.
+TEST_F(EncoderChoiceTest, PresetFollowsTheThreads) {
+  settings.size = {1920, 1080};
+  settings.fps_numerator = 60;
+  for (const auto& [threads, preset] :
+       {std::pair(16, "veryfast"), std::pair(8, "superfast"), std::pair(4, "ultrafast")}) {
+    settings.threads = threads;
+    EXPECT_EQ(x264_property(settings, "speed-preset"), preset) << threads;
+  }
+}
+
 TEST_F(EncoderChoiceTest, BitratesFollowSizeAndLevel) {
   settings.size = {1920, 1080};
   settings.fps_numerator = 60;

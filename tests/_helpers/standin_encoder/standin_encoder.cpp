@@ -304,9 +304,11 @@ void add_pads(GstElementClass* element_class, const ClassData& data) {
 
 gboolean set_format(GstVideoEncoder* encoder, GstVideoCodecState* state) noexcept {
   self_of(encoder).work->set_info(state->info);
-  GstCaps* caps = gst_caps_from_string(
-      "video/x-h264, stream-format=(string)byte-stream, alignment=(string)au, "
-      "profile=(string)constrained-baseline");
+  GstCaps* caps =
+      gst_caps_from_string("video/x-h264, stream-format=(string)byte-stream, alignment=(string)au");
+  gst_caps_set_simple(caps, "profile", G_TYPE_STRING,
+                      current_orders().says_baseline ? "baseline" : "constrained-baseline",
+                      nullptr);
   gst_video_codec_state_unref(gst_video_encoder_set_output_state(encoder, caps, state));
   return TRUE;
 }

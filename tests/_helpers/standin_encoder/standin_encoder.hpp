@@ -20,6 +20,8 @@ struct Orders {
   int die_after{-1};    // an error instead of picture number n + 1
   int stall_after{-1};  // it takes pictures, and nothing comes out from number n + 1 on
   int hold_after{-1};   // whoever brings picture number n + 1 does not come back
+  bool says_baseline{
+      false};  // as drivers whose parameter sets lack the flag of the constrained profile
 };
 
 void set_orders(const Orders& orders);  // for all elements, also those that are there

@@ -31,6 +31,8 @@ def output(*command) -> str:
 
 def git(*command) -> str:
     """Of this repository; a source tree without one has no commit to name."""
+    if shutil.which("git") is None:
+        return "unknown"
     done = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, *command], text=True, capture_output=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else "unknown"
 

@@ -4,7 +4,8 @@ PLUGINS = ("coreelements", "coretracers", "app", "typefindfunctions", "videotest
            "debugutilsbad", "x264", "openh264", "nvcodec", "opengl", "videoparsersbad", "rtp", "rtpmanager", "udp", "isomp4", "matroska",
            "pbtypes", "jpeg", "png")
 GST_PROGRAMS = ("gst-launch-1.0", "gst-inspect-1.0")
-GPU_TESTS = ("tests/engine/gpu_test", "tests/engine/engine_test", "tests/elements/gpu_elements_test")  # for tools/scripts/prove_gpu.py
+GPU_TESTS = ("tests/engine/gpu_test", "tests/engine/engine_test", "tests/elements/gpu_elements_test",
+             "tests/elements/nvencsink_gpu_test")  # for tools/scripts/prove_gpu.py
 GIO_MODULES = ("libgiognutls.so",)  # TLS
 
 # Part of every Linux that is new enough: NEEDED stays as it is.

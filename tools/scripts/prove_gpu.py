@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tools/bench"))
 import soak  # noqa: E402
 
 # Program -> which of its cases; those of engine_test draw with GL on the GPU.
-TESTS = {"gpu_test": "*", "engine_test": "Gl*:*/Gl*:ChooseEglDevice*", "gpu_elements_test": "*"}
+TESTS = {"gpu_test": "*", "engine_test": "Gl*:*/Gl*:ChooseEglDevice*", "gpu_elements_test": "*", "nvencsink_gpu_test": "*"}
 SANITIZED = "GpuConvert*:GpuFrame*:-*Time*:*ManyTimes*"
 
 RESULTS = {"COMPLETED": "passed", "SKIPPED": "skipped"}

@@ -54,7 +54,7 @@ class Drawer {
 
   // `lost` is called, in any thread that uses a frame, when one that was drawn turns out not to be readable: what is shown has
   // to be drawn again. Not after the drawer is gone. Null: no more.
-  virtual void listen_lost(std::function<void()> lost) { static_cast<void>(lost); }
+  virtual void listen_lost(const std::function<void()>& /*lost*/) {}
 
   // Empty-space skipping never changes a bit of the picture; off only for tests and benchmarks.
   virtual void set_skipping(bool enabled) = 0;

@@ -138,9 +138,9 @@ RebuildingDrawer::~RebuildingDrawer() { listen_lost(nullptr); }
 
 std::string RebuildingDrawer::name() const { return name_.copy(); }
 
-void RebuildingDrawer::listen_lost(std::function<void()> lost) {
+void RebuildingDrawer::listen_lost(const std::function<void()>& lost) {
   const std::lock_guard lock(losses_->listener_mutex);
-  losses_->listener = std::move(lost);
+  losses_->listener = lost;
 }
 
 void RebuildingDrawer::set_skipping(bool enabled) {
@@ -187,7 +187,7 @@ gstx::Result<void> RebuildingDrawer::draw(const data::RenderPlan& plan, const Dr
   // Ends: a back end is replaced a bounded number of times before it is the CPU's or nobody's turn.
   while (true) {
     Drawer& drawer = on_gpu_ ? *gpu_ : *cpu_;
-    const auto drawn =
+    auto drawn =
         drawer.draw(plan, watched ? DrawTarget(GpuTarget{watched->frame()}) : target, stop);
     if (drawn) {
       if (on_gpu_) memory_short_ = false;

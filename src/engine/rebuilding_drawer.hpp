@@ -48,7 +48,7 @@ class RebuildingDrawer final : public Drawer {
   [[nodiscard]] gstx::Result<GpuFramePtr> make_frame(data::CanvasSize size) override;
   [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const DrawTarget& target,
                                         std::stop_token stop) override;
-  void listen_lost(std::function<void()> lost) override;
+  void listen_lost(const std::function<void()>& lost) override;
   void set_skipping(bool enabled) override;
 
  private:

@@ -150,7 +150,7 @@ struct RebuildingDrawerTest : testing::Test {
                                               std::move(params));
   }
   gstx::Result<void> draw_to_cpu(Drawer& drawer, std::stop_token stop = {}) {
-    std::vector<std::uint8_t> rgba(8 * 4 * 4);
+    std::vector<std::uint8_t> rgba(128);
     return drawer.draw(*plan, CpuTarget{rgba, 32, kSize}, std::move(stop));
   }
   // What the renderer does for a picture.

@@ -37,7 +37,7 @@ CASES = {
     "A3.1": [r"CudaKernel", r"CudaJob", r"GlFrame", r"GlVolume", r"GlUpload", r"RebuildingDrawer", r"GpuReport", r"NvencSettings"],
     "A3.2": [r"HundredStarts", r"GpuPictureShrinks", r"PlanesOfTheGpuAreTheOutput", r"NvencSinkWithNvenc", r"DeathInDeviceMemory", r"pipelines-doc"],
     "A3.3": [r"soak"],
-    "A3.4": [r"DeviceChoice", r"ChooseEglDevice", r"OpenCudaDriver", r"InitCudaDriver", r"bundle"],
+    "A3.4": [r"doctor", r"DeviceChoice", r"ChooseEglDevice", r"OpenCudaDriver", r"InitCudaDriver", r"bundle"],
 }
 # What a machine without a GPU cannot run: recorded by tools/scripts/prove_gpu.py on one that has it, and committed.
 GPU_EVIDENCE = ROOT / "docs/gpu-evidence.json"

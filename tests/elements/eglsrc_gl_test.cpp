@@ -85,6 +85,37 @@ TEST_F(GlRoad, NewPicturesOfEverySizeWhilePlaying) {
   EXPECT_TRUE(road.errors().empty());
 }
 
+TEST_F(GlRoad, MemoryChangesThroughACapsfilterWhilePlaying) {
+  Road road(
+      "naparieglsrc name=src mode=continuous ! capsfilter name=drawn "
+      "caps=video/x-raw(memory:NapariGpuFrame),framerate=120/1 ! naparicudaconvert name=convert ! "
+      "video/x-raw,format=NV12 ! appsink name=out sync=false max-buffers=4",
+      renderer_);
+  road.play();
+  RoadPicture first;
+  ASSERT_TRUE(road.next(first));
+  const auto pad =
+      gstx::Ref<GstPad>::adopt(gst_element_get_static_pad(road.element("convert"), "sink"));
+  for (int round = 0; round < 10; ++round) {
+    const bool gpu = round % 2 == 1;
+    road.set_caps("drawn", gpu ? "video/x-raw(memory:NapariGpuFrame),framerate=120/1"
+                               : "video/x-raw,framerate=120/1");
+    const auto wanted = gpu ? engine::MemoryKind::gpu_frame : engine::MemoryKind::system;
+    engine::MemoryKind kind{};
+    RoadPicture picture;
+    for (int waited = 0; waited < 100 && (waited == 0 || kind != wanted); ++waited) {
+      ASSERT_TRUE(road.next(picture)) << "round " << round;
+      const auto caps = gstx::Ref<GstCaps>::adopt(gst_pad_get_current_caps(pad.get()));
+      kind = engine::memory_kind_of(caps.get());
+    }
+    EXPECT_EQ(kind, wanted) << "round " << round;
+    const int worst = difference(picture, first);
+    EXPECT_GE(worst, 0);
+    EXPECT_LE(worst, 1);
+  }
+  EXPECT_TRUE(road.errors().empty());
+}
+
 TEST(RoadThatIsNotThere, TheSourceSaysWhyThereIsNoCudaMemory) {
   const auto cuda = engine::load_cuda();
   if (cuda) GTEST_SKIP() << "this machine has CUDA";

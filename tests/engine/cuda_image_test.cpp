@@ -23,7 +23,10 @@ TEST(CudaSource, IsWholeAndNeedsNoHeader) {
 
 TEST(EmbeddedKernel, IsAFatBinaryWhereTheBuildHadNvcc) {
   const EmbeddedKernel kernel = embedded_convert_kernel();
-  if (kernel.fatbin.empty()) GTEST_SKIP() << "this build had no nvcc";
+  if (kernel.fatbin.empty()) {
+    EXPECT_TRUE(kernel.architectures.empty()) << "no nvcc, so nothing that a driver would take";
+    return;
+  }
   EXPECT_THAT(kernel.compiler, StartsWith("nvcc "));
   ASSERT_GT(kernel.fatbin.size(), 1000U);
   std::uint32_t magic = 0;
@@ -46,7 +49,7 @@ TEST(EmbeddedOrigin, SaysWhatTheDriverWillTake) {
   EXPECT_EQ(embedded_origin({}, 90), "");
 }
 
-class Nvrtc : public testing::Test {
+class GpuNvrtc : public testing::Test {
  protected:
   void SetUp() override {
     const auto compiled = compile(std::string(cuda_source("convert_kernel.cu")), 90);
@@ -58,7 +61,7 @@ class Nvrtc : public testing::Test {
   }
 };
 
-TEST_F(Nvrtc, CompilesTheKernelForADevice) {
+TEST_F(GpuNvrtc, CompilesTheKernelForADevice) {
   for (const int compute : {75, 80, 90}) {
     const auto image = compile(cuda_source("convert_kernel.cu"), compute);
     ASSERT_TRUE(image) << image.error().message;
@@ -71,7 +74,7 @@ TEST_F(Nvrtc, CompilesTheKernelForADevice) {
   }
 }
 
-TEST_F(Nvrtc, GivesPtxForADeviceItDoesNotKnow) {
+TEST_F(GpuNvrtc, GivesPtxForADeviceItDoesNotKnow) {
   const auto image = compile(cuda_source("convert_kernel.cu"), 199);
   ASSERT_TRUE(image) << image.error().message;
   EXPECT_THAT(image->origin, HasSubstr("PTX of compute_"));
@@ -79,7 +82,7 @@ TEST_F(Nvrtc, GivesPtxForADeviceItDoesNotKnow) {
   EXPECT_THAT(std::string(image->bytes.data()), HasSubstr(".entry napari_convert_444_enlarged"));
 }
 
-TEST_F(Nvrtc, NamesTheFirstErrorOfItsLog) {
+TEST_F(GpuNvrtc, NamesTheFirstErrorOfItsLog) {
   const auto image = compile("extern \"C\" __global__ void kernel() { undeclared = 1; }", 90);
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().code, gstx::ErrorCode::unsupported);
@@ -88,7 +91,7 @@ TEST_F(Nvrtc, NamesTheFirstErrorOfItsLog) {
   EXPECT_EQ(image.error().message.find('\n'), std::string::npos);
 }
 
-TEST_F(Nvrtc, RefusesADeviceOlderThanItKnows) {
+TEST_F(GpuNvrtc, RefusesADeviceOlderThanItKnows) {
   const auto image = compile(cuda_source("convert_kernel.cu"), 10);
   ASSERT_FALSE(image);
   EXPECT_THAT(image.error().message, HasSubstr("compute capability 1.0"));

@@ -56,6 +56,11 @@ class Drawer {
   // to be drawn again. Not after the drawer is gone. Null: no more.
   virtual void listen_lost(const std::function<void()>& /*lost*/) {}
 
+  // A drawer that somebody listens to may draw a moving plan's GpuTarget with what it showed last in the place of a volume that
+  // is not in the GPU's memory yet; `better` is called, in any thread, once drawing the same plan again gives a better picture.
+  // Still plans and CpuTargets are always drawn as they are. No call runs after the one that sets null.
+  virtual void listen_better(const std::function<void()>& /*better*/) {}
+
   // Empty-space skipping never changes a bit of the picture; off only for tests and benchmarks.
   virtual void set_skipping(bool enabled) = 0;
 };

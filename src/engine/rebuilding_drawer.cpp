@@ -45,6 +45,7 @@ struct RebuildingDrawer::Losses {
   // Held while `listener` runs, so that listen_lost(nullptr) waits for it.
   std::mutex listener_mutex;
   std::function<void()> listener;
+  std::function<void()> better_listener;
 
   // What could not be read is drawn again. A back end is at fault that is broken, or has no memory for long.
   void report(std::uint64_t of_generation, const Error& failure) {
@@ -57,6 +58,10 @@ struct RebuildingDrawer::Losses {
     }
     const std::lock_guard lock(listener_mutex);
     if (listener) listener();
+  }
+  void report_better() {
+    const std::lock_guard lock(listener_mutex);
+    if (better_listener) better_listener();
   }
   void report_success() {
     const std::lock_guard lock(mutex);
@@ -134,13 +139,28 @@ RebuildingDrawer::RebuildingDrawer(std::unique_ptr<Drawer> gpu, Params params)
   take_up(std::move(gpu));
 }
 
-RebuildingDrawer::~RebuildingDrawer() { listen_lost(nullptr); }
+RebuildingDrawer::~RebuildingDrawer() {
+  listen_lost(nullptr);
+  listen_better(nullptr);
+}
 
 std::string RebuildingDrawer::name() const { return name_.copy(); }
 
 void RebuildingDrawer::listen_lost(const std::function<void()>& lost) {
   const std::lock_guard lock(losses_->listener_mutex);
   losses_->listener = lost;
+}
+
+// Not under the lock: the back end calls with a lock of its own, which it takes for this too.
+void RebuildingDrawer::listen_better(const std::function<void()>& better) {
+  {
+    const std::lock_guard lock(losses_->listener_mutex);
+    losses_->better_listener = better;
+  }
+  better_listened_ = better != nullptr;
+  if (gpu_ == nullptr) return;
+  gpu_->listen_better(better_listened_ ? [losses = losses_] { losses->report_better(); }
+                                       : std::function<void()>());
 }
 
 void RebuildingDrawer::set_skipping(bool enabled) {
@@ -314,6 +334,7 @@ void RebuildingDrawer::try_gpu_again() {
 void RebuildingDrawer::take_up(std::unique_ptr<Drawer> gpu) {
   gpu_ = std::move(gpu);
   gpu_->set_skipping(skipping_);
+  if (better_listened_) gpu_->listen_better([losses = losses_] { losses->report_better(); });
   losses_->start_generation();
   name_.with([&](std::string& name) { name = gpu_->name(); });
 }

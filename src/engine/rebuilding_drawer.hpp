@@ -49,6 +49,7 @@ class RebuildingDrawer final : public Drawer {
   [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const DrawTarget& target,
                                         std::stop_token stop) override;
   void listen_lost(const std::function<void()>& lost) override;
+  void listen_better(const std::function<void()>& better) override;
   void set_skipping(bool enabled) override;
 
  private:
@@ -73,6 +74,7 @@ class RebuildingDrawer final : public Drawer {
   std::atomic<bool> on_gpu_{true};
   gstx::Guarded<std::string> name_;
   bool skipping_{true};
+  bool better_listened_{false};
 
   std::deque<std::int64_t> rebuilds_ns_;  // those within the window
   bool memory_short_{false};            // a back end was made anew for it, and nothing drawn since

@@ -54,9 +54,13 @@ Renderer::Renderer(std::unique_ptr<Drawer> drawer, Params params)
       params_(std::move(params)),
       pool_(std::make_shared<PicturePool>()) {
   drawer_->listen_lost([this] { redraw(); });
+  drawer_->listen_better([this] { redraw_better(); });
 }
 
-Renderer::~Renderer() { drawer_->listen_lost(nullptr); }
+Renderer::~Renderer() {
+  drawer_->listen_lost(nullptr);
+  drawer_->listen_better(nullptr);
+}
 
 void Renderer::submit(data::RenderPlanPtr plan) {
   std::optional<std::stop_source> overtaken;
@@ -77,6 +81,16 @@ void Renderer::redraw() {
   {
     const std::lock_guard lock(mutex_);
     if (plan_ == nullptr) return;
+    ++damage_;
+  }
+  wake_listeners();
+}
+
+// Still plans are drawn as they are at once.
+void Renderer::redraw_better() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (plan_ == nullptr || plan_->still) return;
     ++damage_;
   }
   wake_listeners();

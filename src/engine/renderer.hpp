@@ -64,6 +64,7 @@ class Renderer final : public RenderDelegate {
   [[nodiscard]] gstx::Result<PicturePtr> draw(const data::RenderPlan& plan,
                                               const std::stop_token& stop);
   void redraw();
+  void redraw_better();
   void wake_listeners();
   [[nodiscard]] gstx::Result<void> draw_anywhere(const data::RenderPlan& plan, Picture& picture,
                                                  const std::stop_token& stop);

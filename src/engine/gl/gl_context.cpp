@@ -52,7 +52,7 @@ gstx::Result<EGLConfig> choose_config(EGLDisplay display) {
   return config;
 }
 
-gstx::Result<EGLContext> make_context(EGLDisplay display) {
+gstx::Result<EGLContext> make_context(EGLDisplay display, EGLContext shared) {
   if (!epoxy_has_egl_extension(display, "EGL_KHR_surfaceless_context")) {
     return gstx::fail(ErrorCode::unsupported, "EGL has no EGL_KHR_surfaceless_context");
   }
@@ -74,12 +74,14 @@ gstx::Result<EGLContext> make_context(EGLDisplay display) {
                                    on_reset,
                                    EGL_LOSE_CONTEXT_ON_RESET,
                                    EGL_NONE};
-      EGLContext context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);
+      EGLContext context = eglCreateContext(display, config, shared, attributes);
       if (context != EGL_NO_CONTEXT) return context;
     }
   }
   return gstx::fail(ErrorCode::unsupported,
-                    "no GL 4.3 core context (compute shaders need it): " + egl_error_text());
+                    fmt::format("no GL 4.3 core context{} (compute shaders need it): {}",
+                                shared != EGL_NO_CONTEXT ? " that shares another's textures" : "",
+                                egl_error_text()));
 }
 
 }  // namespace
@@ -91,18 +93,29 @@ gstx::Result<std::shared_ptr<GlContext>> GlContext::open(int device) {
 
 gstx::Result<std::shared_ptr<GlContext>> GlContext::open_on(const EglDevice& device) {
   GSTX_ASSIGN_OR_RETURN(void* display, open_egl_display(device));
-  std::shared_ptr<GlContext> context(new GlContext());  // the constructor is private
+  std::shared_ptr<GlContext> context(new GlContext("gl"));  // the constructor is private
   context->info_.egl_index = device.index;
   context->info_.cuda_ordinal = device.cuda_ordinal;
   gstx::Result<void> started;
-  context->run([&] { started = context->start(display); });
+  context->run([&] { started = context->start(display, EGL_NO_CONTEXT); });
   GSTX_TRY(started);
   return context;
 }
 
-gstx::Result<void> GlContext::start(void* display) {
+gstx::Result<std::shared_ptr<GlContext>> GlContext::open_shared(const GlContext& with,
+                                                                const std::string& thread_name) {
+  std::shared_ptr<GlContext> context(new GlContext(thread_name));
+  context->info_.egl_index = with.info_.egl_index;
+  context->info_.cuda_ordinal = with.info_.cuda_ordinal;
+  gstx::Result<void> started;
+  context->run([&] { started = context->start(with.display_, with.context_); });
+  GSTX_TRY(started);
+  return context;
+}
+
+gstx::Result<void> GlContext::start(void* display, void* shared) {
   display_ = display;
-  GSTX_ASSIGN_OR_RETURN(context_, make_context(display));
+  GSTX_ASSIGN_OR_RETURN(context_, make_context(display, shared));
   if (eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, context_) == EGL_FALSE) {
     return gstx::fail(ErrorCode::unsupported,
                       "the GL context cannot be made current: " + egl_error_text());

@@ -1,5 +1,5 @@
 // One EGL device with one desktop GL context (>= 4.3 core, surfaceless, no window system) that is current on one thread
-// for its whole life. Not a window, and not shared with GStreamer's own GL.
+// for its whole life. Not a window, and not shared with GStreamer's own GL. A second one may share what the first has made.
 // Threads: `open` and the destructor block on the gl thread, so never call them there; GL may be called in `run` only.
 // Ownership: the context owns its thread. EGL displays belong to the process and are never terminated, since EGL does
 // not count who uses them.
@@ -44,6 +44,10 @@ class GlContext {
   // lists; where EGL lists none, Mesa's surfaceless platform as device 0. Errors name what is missing. [any but gl]
   [[nodiscard]] static gstx::Result<std::shared_ptr<GlContext>> open(int device);
   [[nodiscard]] static gstx::Result<std::shared_ptr<GlContext>> open_on(const EglDevice& device);
+  // Another context of the same device with a thread of its own, so named, that sees the textures, buffers and fences of
+  // `with`, and `with` those of it. Either may end first. `unsupported` where the driver does not share. [any]
+  [[nodiscard]] static gstx::Result<std::shared_ptr<GlContext>> open_shared(
+      const GlContext& with, const std::string& thread_name);
   ~GlContext();  // [any but gl]
   GlContext(const GlContext&) = delete;
   GlContext& operator=(const GlContext&) = delete;
@@ -66,9 +70,9 @@ class GlContext {
   [[nodiscard]] gstx::Result<void> check(const char* doing);
 
  private:
-  GlContext() : thread_("gl") {}
-  [[nodiscard]] gstx::Result<void> start(void* display);  // [gl]
-  void read_properties();                                 // [gl]
+  explicit GlContext(const std::string& thread_name) : thread_(thread_name) {}
+  [[nodiscard]] gstx::Result<void> start(void* display, void* shared);  // [gl]
+  void read_properties();                                               // [gl]
 
   GlDeviceInfo info_;
   GlLimits limits_;

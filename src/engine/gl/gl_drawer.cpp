@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -40,8 +42,32 @@ class GlDrawer final : public Drawer {
   }
 
   void set_skipping(bool enabled) override { skipping_ = enabled; }
+  void listen_better(const std::function<void()>& better) override {
+    painter_->listen_better(better);
+  }
 
  private:
+  using Paint = std::function<gstx::Result<void>(const GlPainter::How&)>;  // [gl]
+
+  // Uploads are waited for here, so that frames can be read and converted on the gl thread meanwhile.
+  [[nodiscard]] gstx::Result<void> run(const Paint& paint, PictureFor whom,
+                                       const std::stop_token& stop) {
+    constexpr int kRoundsMax = 64;  // each brings a queue full of blocks
+    for (int round = 0;; ++round) {
+      std::vector<UploadPtr> missing;
+      GSTX_TRY(frames_->run([&] {
+        return paint({.skipping = skipping_,
+                      .whom = whom,
+                      .missing = round < kRoundsMax ? &missing : nullptr});
+      }));
+      if (missing.empty()) return {};
+      for (const UploadPtr& upload : missing) {
+        if (!painter_->wait(*upload, stop))
+          return gstx::fail(gstx::ErrorCode::unavailable, "drawing was stopped while uploading");
+      }
+    }
+  }
+
   [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const GpuTarget& target,
                                         const std::stop_token& stop) {
     auto* const frame =
@@ -50,9 +76,11 @@ class GlDrawer final : public Drawer {
       return gstx::fail(gstx::ErrorCode::failed_precondition,
                         "the frame to draw into is not one of this drawer's");
     }
-    return frames_->run([&] {
-      return painter_->paint(plan, {frame->begin_drawing(), frame->size()}, skipping_, stop);
-    });
+    return run(
+        [&](const GlPainter::How& how) {
+          return painter_->paint(plan, {frame->begin_drawing(), frame->size()}, how, stop);
+        },
+        PictureFor::viewers, stop);
   }
 
   [[nodiscard]] gstx::Result<void> draw(const data::RenderPlan& plan, const CpuTarget& target,
@@ -61,14 +89,15 @@ class GlDrawer final : public Drawer {
     const std::size_t row_bytes = static_cast<std::size_t>(target.size.width_px) * 4;
     const auto rows = static_cast<std::size_t>(target.size.height_px);
     std::shared_ptr<const std::uint8_t> pixels;
-    const auto drawn = frames_->run([&]() -> gstx::Result<void> {
+    const Paint read = [&](const GlPainter::How& how) -> gstx::Result<void> {
       GSTX_ASSIGN_OR_RETURN(const BufferLease codes, frames_->take_still(target.size));
       const GLuint buffer = codes->buffer.get();
-      GSTX_TRY(painter_->paint(plan, {buffer, target.size}, skipping_, stop));
+      GSTX_TRY(painter_->paint(plan, {buffer, target.size}, how, stop));
+      if (how.missing != nullptr && !how.missing->empty()) return {};
       GSTX_ASSIGN_OR_RETURN(pixels, frames_->read(buffer, row_bytes * rows));
       return {};
-    });
-    GSTX_TRY(drawn);
+    };
+    GSTX_TRY(run(read, PictureFor::caller, stop));
     for (std::size_t row = 0; row < rows; ++row) {
       std::memcpy(target.rgba.data() + row * target.stride_bytes, pixels.get() + row * row_bytes,
                   row_bytes);

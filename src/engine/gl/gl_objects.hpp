@@ -71,6 +71,8 @@ class GlFence {
   [[nodiscard]] GLenum wait(GLuint64 timeout_ns) const {
     return glClientWaitSync(sync_, GL_SYNC_FLUSH_COMMANDS_BIT, timeout_ns);
   }
+  // Has the GPU wait for it, and not the CPU, before it does what this context asks for next.
+  void let_gpu_wait() const { glWaitSync(sync_, 0, GL_TIMEOUT_IGNORED); }
 
  private:
   GLsync sync_;

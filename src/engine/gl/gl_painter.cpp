@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <fmt/format.h>
+#include <glib.h>
 
 #include "engine/gl/ray_layout.hpp"
 #include "engine/gl/texel_format.hpp"
@@ -60,62 +61,31 @@ void dispatch(const PixelRect& area) {
                     static_cast<GLuint>((area.height + kTile - 1) / kTile), 1);
 }
 
-// Both axes of `patch`: columns, then rows.
-std::pair<AxisRun, AxisRun> lay_patch(const data::PlanePatch& patch, const data::RenderPlan& plan,
-                                      data::CanvasSize size, Interpolation interpolation) {
-  AxisView axis{.target_px = size.width_px,
-                .canvas_px = plan.canvas.width_px,
-                .center = plan.plane.center[0],
-                .world_per_px = plan.plane.world_per_px,
-                .origin = patch.origin[0],
-                .spacing = patch.spacing[0],
-                .first = patch.x0,
-                .end = patch.x1,
-                .length = patch.block->shape[2]};
-  AxisRun columns = lay_axis(axis, interpolation);
-  axis.target_px = size.height_px;
-  axis.canvas_px = plan.canvas.height_px;
-  axis.center = plan.plane.center[1];
-  axis.origin = patch.origin[1];
-  axis.spacing = patch.spacing[1];
-  axis.first = patch.y0;
-  axis.end = patch.y1;
-  axis.length = patch.block->shape[1];
-  return {std::move(columns), lay_axis(axis, interpolation)};
-}
-
-// Where the patches of a layer go, and the axis tables of all of them in one.
-struct SliceLayout {
-  std::vector<AxisSample> axes;
-  std::vector<std::pair<int, int>> starts;  // in axes, of target column 0 and row 0
-  std::vector<std::vector<PixelRect>> parts;
-  std::int64_t painted_px{0};
-};
-
-SliceLayout lay_slice(const data::PlanLayer& layer, const data::RenderPlan& plan,
-                      data::CanvasSize size) {
-  SliceLayout layout;
-  std::vector<PixelRect> painted;
-  for (const data::PlanePatch& patch : layer.patches) {
-    const auto [columns, rows] = lay_patch(patch, plan, size, layer.interpolation);
-    const auto begin = static_cast<int>(layout.axes.size());
-    const auto width = static_cast<int>(columns.samples.size());
-    layout.starts.emplace_back(begin - columns.start, begin + width - rows.start);
-    layout.axes.insert(layout.axes.end(), columns.samples.begin(), columns.samples.end());
-    layout.axes.insert(layout.axes.end(), rows.samples.begin(), rows.samples.end());
-    painted.push_back({columns.start, rows.start, width, static_cast<int>(rows.samples.size())});
-  }
-  layout.parts = visible_parts(painted);
-  for (const auto& parts : layout.parts) {
-    for (const PixelRect& part : parts) {
-      layout.painted_px += static_cast<std::int64_t>(part.width) * part.height;
-    }
-  }
-  return layout;
-}
-
 bool has_content(const data::PlanLayer& layer, int ndisplay) {
   return ndisplay == 3 ? layer.volume.has_value() : !layer.patches.empty();
+}
+
+std::shared_ptr<GlContext> open_upload_context(const GlContext& context) {
+  auto opened = GlContext::open_shared(context, "gl-upload");
+  if (opened) return *std::move(opened);
+  g_message("voxels are uploaded while nothing is drawn: %s", opened.error().message.c_str());
+  return nullptr;
+}
+
+// In the order in which they are painted.
+std::vector<PoolBlock> blocks_of(const data::RenderPlan& plan,
+                                 const std::vector<SliceLayout>& slices) {
+  std::vector<PoolBlock> blocks;
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    const data::PlanLayer& layer = plan.layers[i];
+    if (plan.ndisplay == 3 && layer.volume)
+      blocks.push_back({layer.volume->block, true, layer.volume->bricks});
+    for (std::size_t patch = 0; plan.ndisplay != 3 && patch < layer.patches.size(); ++patch) {
+      if (!slices[i].parts[patch].empty())
+        blocks.push_back({layer.patches[patch].block, false, nullptr});
+    }
+  }
+  return blocks;
 }
 
 }  // namespace
@@ -126,7 +96,8 @@ GlPainter::GlPainter(GlContext& context, const GlDrawerOptions& options)
       textures_({.limits = context.limits(),
                  .software = context.info().software,
                  .budget_bytes = texture_budget(context, options),
-                 .free_bytes = [&context] { return context.free_memory_bytes(); }}),
+                 .free_bytes = [&context] { return context.free_memory_bytes(); },
+                 .upload_context = open_upload_context(context)}),
       frame_(context.limits()),
       // Guesses for one core and for a GPU that is slow, whose first picture of 1080p is drawn in a few bands.
       slice_pacer_(context.info().software ? 50.0 : 5.0, 0.0),
@@ -174,10 +145,28 @@ gstx::Result<GlProgram*> GlPainter::volume_program(data::DType dtype, Interpolat
 }
 
 gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CodesTarget& target,
-                                    bool skipping, const std::stop_token& stop) {
+                                    const How& how, const std::stop_token& stop) {
   const auto layers = std::count_if(plan.layers.begin(), plan.layers.end(),
                                     [&](const auto& l) { return has_content(l, plan.ndisplay); });
-  const Pass pass{plan, target.size, layers <= 1, skipping, stop};
+  const GlUploader& uploader = textures_.uploader();
+  Pass pass{.plan = plan,
+            .size = target.size,
+            .only_layer = layers <= 1,
+            .skipping = how.skipping,
+            .stands_in = plan.ndisplay == 3 && !plan.still && how.whom == PictureFor::viewers &&
+                         uploader.has_thread() && uploader.has_listener(),
+            .stop = stop,
+            .slices = {},
+            .blocks = {}};
+  for (const data::PlanLayer& layer : plan.layers) {
+    if (plan.ndisplay != 3) pass.slices.push_back(lay_slice(layer, plan, target.size));
+  }
+  pass.blocks = blocks_of(plan, pass.slices);
+  std::vector<UploadPtr> missing = start_uploads(pass, how.whom);
+  if (how.missing != nullptr && uploader.has_thread()) {
+    how.missing->swap(missing);
+    if (!how.missing->empty()) return {};
+  }
   GSTX_TRY(frame_.bind(target, !pass.only_layer));
   if (layers == 0) frame_.clear_codes();
   if (!pass.only_layer) frame_.clear_blended();
@@ -193,10 +182,30 @@ gstx::Result<void> GlPainter::paint(const data::RenderPlan& plan, const CodesTar
   return complaints;
 }
 
+std::vector<UploadPtr> GlPainter::start_uploads(const Pass& pass, PictureFor whom) {
+  textures_.want(pass.blocks, whom);
+  std::vector<UploadPtr> missing = textures_.start(pass.blocks);
+  if (pass.plan.ndisplay != 3 || whom != PictureFor::viewers) return missing;
+  stand_ins_.note(pass.plan, [this](std::uint64_t id) { return textures_.is_resident(id); });
+  for (std::size_t i = 0; i < pass.plan.layers.size(); ++i) {
+    if (!stand_in(i, pass)) continue;
+    const std::uint64_t id = pass.plan.layers[i].volume->block->id;
+    std::erase_if(missing, [&](const UploadPtr& upload) { return upload->id() == id; });
+  }
+  return missing;
+}
+
+std::optional<data::VolumeBlock> GlPainter::stand_in(std::size_t layer, const Pass& pass) const {
+  const auto& volume = pass.plan.layers[layer].volume;
+  if (!pass.stands_in || !volume) return std::nullopt;
+  return stand_ins_.find(layer, volume->block->id,
+                         [this](std::uint64_t id) { return textures_.is_resident(id); });
+}
+
 gstx::Result<void> GlPainter::paint_layers(const Pass& pass) {
-  for (const data::PlanLayer& layer : pass.plan.layers) {
-    if (!has_content(layer, pass.plan.ndisplay)) continue;
-    GSTX_TRY(pass.plan.ndisplay == 3 ? paint_volume(layer, pass) : paint_slice(layer, pass));
+  for (std::size_t i = 0; i < pass.plan.layers.size(); ++i) {
+    if (!has_content(pass.plan.layers[i], pass.plan.ndisplay)) continue;
+    GSTX_TRY(pass.plan.ndisplay == 3 ? paint_volume(i, pass) : paint_slice(i, pass));
     if (!pass.only_layer) glMemoryBarrier(GL_SHADER_STORAGE_BARRIER_BIT);
   }
   return pass.only_layer ? gstx::Result<void>() : resolve(pass);
@@ -225,14 +234,15 @@ gstx::Result<void> GlPainter::set_colours(const data::Transfer& transfer, data::
   return {};
 }
 
-gstx::Result<void> GlPainter::paint_slice(const data::PlanLayer& layer, const Pass& pass) {
-  const SliceLayout layout = lay_slice(layer, pass.plan, pass.size);
+gstx::Result<void> GlPainter::paint_slice(std::size_t layer, const Pass& pass) {
+  const data::PlanLayer& painted = pass.plan.layers[layer];
+  const SliceLayout& layout = pass.slices[layer];
   const std::int64_t pixels = std::int64_t{pass.size.width_px} * pass.size.height_px;
   if (pass.only_layer && layout.painted_px < pixels) frame_.clear_codes();
   axes_.set(kAxes, layout.axes.data(), layout.axes.size() * sizeof(AxisSample));
-  for (std::size_t i = 0; i < layer.patches.size(); ++i) {
+  for (std::size_t i = 0; i < painted.patches.size(); ++i) {
     if (layout.parts[i].empty()) continue;
-    GSTX_TRY(paint_patch(layer, layer.patches[i], layout.parts[i], layout.starts[i], pass));
+    GSTX_TRY(paint_patch(painted, painted.patches[i], layout.parts[i], layout.starts[i], pass));
   }
   return {};
 }
@@ -242,7 +252,7 @@ gstx::Result<void> GlPainter::paint_patch(const data::PlanLayer& layer,
                                           const std::vector<PixelRect>& parts,
                                           std::pair<int, int> axis_start, const Pass& pass) {
   const data::VoxelBlock& block = *patch.block;
-  GSTX_ASSIGN_OR_RETURN(const GLuint texture, textures_.plane(block, pass.stop));
+  GSTX_ASSIGN_OR_RETURN(const GLuint texture, textures_.plane(patch.block, pass.stop));
   GSTX_ASSIGN_OR_RETURN(const GlProgram* const shader,
                         slice_program(block.dtype, layer.interpolation));
   shader->use();
@@ -254,15 +264,16 @@ gstx::Result<void> GlPainter::paint_patch(const data::PlanLayer& layer,
   return {};
 }
 
-gstx::Result<void> GlPainter::bind_volume(const data::PlanLayer& layer, const Pass& pass) {
-  const data::VolumeBlock& volume = *layer.volume;
+gstx::Result<void> GlPainter::bind_volume(const data::VolumeBlock& volume,
+                                          Interpolation interpolation, const Pass& pass) {
   const data::VoxelBlock& block = *volume.block;
   const bool filtered = filters_ && !pass.plan.still && is_filterable(block.dtype) &&
-                        layer.interpolation == Interpolation::linear;
-  GSTX_ASSIGN_OR_RETURN(const GLuint texture, filtered ? textures_.filtered_volume(block, pass.stop)
-                                                       : textures_.volume(block, pass.stop));
+                        interpolation == Interpolation::linear;
+  GSTX_ASSIGN_OR_RETURN(const GLuint texture,
+                        filtered ? textures_.filtered_volume(volume.block, pass.stop)
+                                 : textures_.volume(volume.block, pass.stop));
   GSTX_ASSIGN_OR_RETURN(const GlProgram* const shader,
-                        volume_program(block.dtype, layer.interpolation, filtered));
+                        volume_program(block.dtype, interpolation, filtered));
   shader->use();
   BrickShapes shapes;
   if (pass.skipping && volume.bricks != nullptr) {
@@ -286,10 +297,15 @@ gstx::Result<void> GlPainter::bind_volume(const data::PlanLayer& layer, const Pa
   return {};
 }
 
-gstx::Result<void> GlPainter::paint_volume(const data::PlanLayer& layer, const Pass& pass) {
-  const data::VoxelBlock& block = *layer.volume->block;
-  const RayLayout rays = lay_rays(pass.plan.volume, *layer.volume, pass.plan.canvas, pass.size);
-  GSTX_TRY(bind_volume(layer, pass));
+gstx::Result<void> GlPainter::paint_volume(std::size_t index, const Pass& pass) {
+  const data::PlanLayer& layer = pass.plan.layers[index];
+  data::VolumeBlock volume = *layer.volume;
+  // In this order: somebody is told of an upload only where its end makes a better picture.
+  if (auto other = stand_in(index, pass); other && textures_.is_coming(*volume.block, true))
+    volume = *std::move(other);
+  const data::VoxelBlock& block = *volume.block;
+  const RayLayout rays = lay_rays(pass.plan.volume, volume, pass.plan.canvas, pass.size);
+  GSTX_TRY(bind_volume(volume, layer.interpolation, pass));
   rays_.set(kRows, rays.rows.data(), rays.rows.size() * sizeof(RowRays));
   GSTX_TRY(set_colours(layer.transfer, block.dtype, layer.interpolation, pass));
   const ColourRange range = colour_range(layer.transfer);

@@ -72,4 +72,54 @@ std::vector<std::vector<PixelRect>> visible_parts(const std::vector<PixelRect>& 
   return parts;
 }
 
+namespace {
+
+// Both axes of `patch`: columns, then rows.
+std::pair<AxisRun, AxisRun> lay_patch(const data::PlanePatch& patch, const data::RenderPlan& plan,
+                                      data::CanvasSize size, data::Interpolation interpolation) {
+  AxisView axis{.target_px = size.width_px,
+                .canvas_px = plan.canvas.width_px,
+                .center = plan.plane.center[0],
+                .world_per_px = plan.plane.world_per_px,
+                .origin = patch.origin[0],
+                .spacing = patch.spacing[0],
+                .first = patch.x0,
+                .end = patch.x1,
+                .length = patch.block->shape[2]};
+  AxisRun columns = lay_axis(axis, interpolation);
+  axis.target_px = size.height_px;
+  axis.canvas_px = plan.canvas.height_px;
+  axis.center = plan.plane.center[1];
+  axis.origin = patch.origin[1];
+  axis.spacing = patch.spacing[1];
+  axis.first = patch.y0;
+  axis.end = patch.y1;
+  axis.length = patch.block->shape[1];
+  return {std::move(columns), lay_axis(axis, interpolation)};
+}
+
+}  // namespace
+
+SliceLayout lay_slice(const data::PlanLayer& layer, const data::RenderPlan& plan,
+                      data::CanvasSize size) {
+  SliceLayout layout;
+  std::vector<PixelRect> painted;
+  for (const data::PlanePatch& patch : layer.patches) {
+    const auto [columns, rows] = lay_patch(patch, plan, size, layer.interpolation);
+    const auto begin = static_cast<int>(layout.axes.size());
+    const auto width = static_cast<int>(columns.samples.size());
+    layout.starts.emplace_back(begin - columns.start, begin + width - rows.start);
+    layout.axes.insert(layout.axes.end(), columns.samples.begin(), columns.samples.end());
+    layout.axes.insert(layout.axes.end(), rows.samples.begin(), rows.samples.end());
+    painted.push_back({columns.start, rows.start, width, static_cast<int>(rows.samples.size())});
+  }
+  layout.parts = visible_parts(painted);
+  for (const auto& parts : layout.parts) {
+    for (const PixelRect& part : parts) {
+      layout.painted_px += static_cast<std::int64_t>(part.width) * part.height;
+    }
+  }
+  return layout;
+}
+
 }  // namespace napari::engine

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "data/render_plan.hpp"
@@ -46,5 +47,16 @@ struct AxisView {
 // Where each of `painted` (in order, later over earlier) is on top: rectangles that are disjoint over all.
 [[nodiscard]] std::vector<std::vector<PixelRect>> visible_parts(
     const std::vector<PixelRect>& painted);
+
+// Where the patches of a layer go, and the axis tables of all of them in one.
+struct SliceLayout {
+  std::vector<AxisSample> axes;
+  std::vector<std::pair<int, int>> starts;  // in axes, of target column 0 and row 0
+  std::vector<std::vector<PixelRect>> parts;
+  std::int64_t painted_px{0};
+};
+
+[[nodiscard]] SliceLayout lay_slice(const data::PlanLayer& layer, const data::RenderPlan& plan,
+                                    data::CanvasSize size);
 
 }  // namespace napari::engine

@@ -31,7 +31,7 @@ void copy_tile(std::byte* to, data::DType dtype, std::span<const std::byte> from
 
 }  // namespace
 
-int copy_threads(int usable_cores) { return std::clamp(usable_cores / 4, 1, 3); }
+int copy_threads(int usable_cores) { return std::clamp(usable_cores / 4, 1, 4); }
 
 UploadRing::UploadRing(const GlLimits& limits, bool software, int threads)
     : persistent_(limits.persistent_mapping),
@@ -44,6 +44,13 @@ UploadRing::~UploadRing() = default;
 gstx::Result<void> UploadRing::prepare() {
   if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(threads_);
   return buffer_ ? gstx::Result<void>() : make_buffer();
+}
+
+void UploadRing::release() {
+  for (auto& fence : fences_) fence.reset();
+  mapped_ = nullptr;
+  buffer_ = GlBuffer();
+  pool_.reset();
 }
 
 gstx::Result<void> UploadRing::make_buffer() {

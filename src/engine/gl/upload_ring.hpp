@@ -1,6 +1,7 @@
 // Memory through which voxels travel to textures without anybody waiting: a ring of slots in one pixel-unpack buffer, mapped for
 // good where GL can. The CPU fills a slot while the GPU takes others; a fence guards each, so only a CPU that is a whole ring
-// ahead waits. Knows no texture. Threads: [gl]; filling is spread over a few threads. Ownership: the buffer, its fences, its pool.
+// ahead waits. Knows no texture. Threads: one with a context current, but for the constructor; filling is spread over a few.
+// Ownership: the buffer, its fences, its pool.
 #pragma once
 
 #include <array>
@@ -30,6 +31,9 @@ class UploadRing {
 
   // Makes the buffer and the threads, which takes long enough to be seen in a picture; else the first upload does.
   [[nodiscard]] gstx::Result<void> prepare();
+
+  // Lets go of the buffer and of the threads. Before the destructor, and in its place where no context is current there.
+  void release();
 
   // Fills the next slot with `voxels` of `dtype`, native or f64 as f32, at most a slot of them, and calls `upload`
   // with the offset to give GL in place of a pointer, while the buffer is bound to GL_PIXEL_UNPACK_BUFFER.

@@ -2,6 +2,7 @@
 // maximum intensity projections drawn into a GPU frame and converted to NV12 in CPU memory, and uploads while something else is
 // drawn. Prints a table; `--json FILE` writes a line a figure. Fails when a picture is black.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -96,13 +97,14 @@ class Bench {
 
   struct Frames {
     std::vector<double> ms;
-    int late{0};  // ended after their 1/60 s
+    int late{0};     // took more than their 1/60 s
+    int at_once{0};  // volumes that were there before their first frame was drawn
   };
 
   void volume(std::int64_t edge, bool noisy);
-  double upload_between_frames(const data::VoxelBlockPtr& fresh, const data::VolumeBlock& drawn,
-                               Frames& frames);
-  bool upload(const data::VoxelBlockPtr& fresh, const std::stop_token& stop);
+  double arrive(const data::VolumeBlock& fresh, Frames& frames);
+  void arrivals(const data::VoxelBlockPtr& large, bool alike, double stock_ms);
+  double upload_at_once(const data::VoxelBlockPtr& fresh);
   double draw_to_nv12(const data::RenderPlan& plan);
   [[nodiscard]] Times time(const PlanAt& plan_at);
   [[nodiscard]] Times time_stock(const PlanAt& plan_at);
@@ -121,6 +123,7 @@ class Bench {
   const std::unique_ptr<bench::StockGl> stock_;
   const std::string name_;
   std::ofstream json_;
+  std::atomic<Clock::time_point> better_at_{};  // set by the uploading thread
 };
 
 // In milliseconds, from the plan to planes that the CPU can read.
@@ -239,75 +242,101 @@ void Bench::slices() {
   }
 }
 
-// Uploads `fresh` in what each frame leaves of its 1/60 s, and returns the milliseconds that the uploading took.
-double Bench::upload_between_frames(const data::VoxelBlockPtr& fresh,
-                                    const data::VolumeBlock& drawn, Frames& frames) {
+// A moving view at 60 Hz while `fresh` becomes resident, as the server draws it: from the first frame that wants it to the moment
+// when the drawer says that it has a better picture, and one frame more. In milliseconds.
+double Bench::arrive(const data::VolumeBlock& fresh, Frames& frames) {
   constexpr std::chrono::microseconds kPeriod(16667);
-  double upload_ms = 0;
-  for (int frame = 0; frame < 10000; ++frame) {
-    const auto next = Clock::now() + kPeriod;
-    frames.ms.push_back(draw_to_nv12(bench::volume_plan(drawn, sizes().front(), 3.0 * frame)));
-    std::stop_source stop;
-    const std::jthread timer([&](const std::stop_token& ended) {
-      // Leaves two milliseconds to come back in; not a wait for anything but the time.
-      while (!ended.stop_requested() && Clock::now() + std::chrono::milliseconds(2) < next) {
-        std::this_thread::sleep_for(std::chrono::microseconds(100));
-      }
-      stop.request_stop();
-    });
-    const auto start = Clock::now();
-    const bool done = upload(fresh, stop.get_token());
-    upload_ms += ms_since(start);
-    if (Clock::now() > next) ++frames.late;
-    if (done) return upload_ms;
-    std::this_thread::sleep_until(next);
+  const auto start = Clock::now();
+  const auto end = start + std::chrono::milliseconds(options_.quick ? 200 : 2000);
+  better_at_ = Clock::time_point();
+  double first_ms = 0;
+  for (int frame = 0;; ++frame) {
+    const auto begin = Clock::now();
+    const bool last = better_at_.load() != Clock::time_point() || begin > end;
+    frames.ms.push_back(draw_to_nv12(bench::volume_plan(fresh, sizes().front(), 3.0 * frame)));
+    if (Clock::now() > begin + kPeriod) ++frames.late;
+    if (frame == 0) first_ms = ms_since(start);
+    if (last) break;
+    std::this_thread::sleep_until(begin + kPeriod);
   }
-  give_up("an upload does not end");
+  const Clock::time_point better = better_at_.load();
+  if (better != Clock::time_point())
+    return std::chrono::duration<double, std::milli>(better - start).count();
+  ++frames.at_once;  // it came before its first frame was drawn
+  return first_ms;
 }
 
-// By drawing a few pixels of it. False where `stop` came first.
-bool Bench::upload(const data::VoxelBlockPtr& fresh, const std::stop_token& stop) {
-  const data::RenderPlan plan = bench::volume_plan({fresh, nullptr, {}, {1, 1, 1}}, {16, 16}, 0);
+// The same waited for, as a still picture does: of a few pixels.
+double Bench::upload_at_once(const data::VoxelBlockPtr& fresh) {
+  data::RenderPlan plan = bench::volume_plan({fresh, nullptr, {}, {1, 1, 1}}, {16, 16}, 0);
+  plan.still = true;
+  const auto start = Clock::now();
   const engine::GpuFramePtr target = need(drawer_->make_frame(plan.canvas));
-  const auto drawn = drawer_->draw(plan, engine::GpuTarget{target}, stop);
-  if (!drawn && stop.stop_requested()) return false;
-  need(drawn);
+  need(drawer_->draw(plan, engine::GpuTarget{target}, {}));
   need(target->read());
-  return true;
+  return ms_since(start);
+}
+
+// Twelve volumes after each other: each of another shape, so that each takes fresh memory of the GPU, or all of one shape, where
+// the uploader may make a texture ahead or use one again; the first two of these are fresh and are not counted.
+void Bench::arrivals(const data::VoxelBlockPtr& large, bool alike, double stock_ms) {
+  const int threads = data::core_budget().usable;
+  const int uncounted = alike ? 2 : 0;
+  Frames frames;
+  std::vector<double> gb_per_s, resident_ms;
+  for (int round = -uncounted; round < (options_.quick ? 2 : 12); ++round) {
+    auto block = std::make_shared<data::VoxelBlock>(*bench::renamed(*large));
+    if (!alike) block->shape[0] -= round + 1;
+    const data::VolumeBlock fresh{block, data::make_brick_maxima(*block, threads), {}, {1, 1, 1}};
+    // What goes through time points does not go faster than they are loaded.
+    if (alike) std::this_thread::sleep_for(std::chrono::milliseconds(options_.quick ? 1 : 200));
+    Frames seen;
+    const double ms = arrive(fresh, round < 0 ? seen : frames);
+    if (round < 0) continue;
+    resident_ms.push_back(ms);
+    gb_per_s.push_back(2.0 * static_cast<double>(block->shape[0] * block->shape[1]) *
+                       static_cast<double>(block->shape[2]) / ms * 1e-6);
+  }
+  const double bytes = 2.0 * static_cast<double>(large->shape[0] * large->shape[1]) *
+                       static_cast<double>(large->shape[2]);
+  const std::string kind = alike ? "recycled" : "fresh";
+  const std::string what = fmt::format("{:.0f} MB, {}", bytes * 1e-6, kind);
+  const Times times = times_of(frames.ms);
+  report({"frame while it arrives: " + what, sizes().front(), 16.6, 0}, times);
+  const double rate = times_of(gb_per_s).p50;
+  fmt::print(
+      "  {}: resident after {:.1f} ms (p95 {:.1f}), {:.1f} GB/s (goal 8); frames max {:.1f} ms, "
+      "{} of {} late; {} of {} arrived before a frame; the usual way {:.1f} ms\n",
+      what, times_of(resident_ms).p50, times_of(resident_ms).p95, rate, times.max, frames.late,
+      times.count, frames.at_once, resident_ms.size(), stock_ms);
+  write_json(fmt::format(
+      R"({{"what": "upload {}", "bytes": {:.0f}, "gb_per_s": {:.2f}, "goal_gb_per_s": 8, "resident_ms_p50": {:.2f}, "resident_ms_max": {:.2f}, "frame_ms_max": {:.2f}, "frames_late": {}, "frames": {}, "stock_ms": {:.2f}, "device": "{}"}})",
+      kind, bytes, rate, times_of(resident_ms).p50, times_of(resident_ms).max, times.max,
+      frames.late, times.count, stock_ms, name_));
 }
 
 void Bench::uploads() {
   const std::int64_t edge = options_.quick ? 64 : 512;
   const int threads = data::core_budget().usable;
-  const data::VoxelBlockPtr shown = need(bench::make_balls(options_.quick ? 48 : 256, true, 2));
-  const data::VolumeBlock drawn{shown, data::make_brick_maxima(*shown, 2), {}, {1, 1, 1}};
   const data::VoxelBlockPtr large = need(bench::make_balls(edge, true, threads));
-  const double bytes = 2.0 * static_cast<double>(edge * edge * edge);
-  Frames frames;
-  std::vector<double> between_ms, at_once_ms, stock_ms;
-  for (int round = 0; round < (options_.quick ? 2 : 12); ++round) {
-    between_ms.push_back(upload_between_frames(bench::renamed(*large), drawn, frames));
-    const data::VoxelBlockPtr fresh = bench::renamed(*large);
-    auto start = Clock::now();
-    upload(fresh, {});
-    at_once_ms.push_back(ms_since(start));
-    if (round > 1) continue;
-    start = Clock::now();
+  std::vector<double> stock_ms, at_once_ms;
+  for (int round = 0; round < 3; ++round) {
+    const auto start = Clock::now();
     need(stock_->upload(*large));
     stock_ms.push_back(ms_since(start));
+    at_once_ms.push_back(upload_at_once(bench::renamed(*large)));
   }
-  const auto rate = [&](const std::vector<double>& ms) { return bytes / times_of(ms).p50 * 1e-6; };
-  const std::string what = fmt::format("{:.0f} MB", bytes * 1e-6);
-  const Times times = times_of(frames.ms);
-  report({"frame while " + what + " are uploaded", sizes().front(), 16.6, 0}, times);
-  fmt::print(
-      "upload of {}: {:.1f} GB/s (goal 8), {} of {} frames late; in one draw {:.1f} GB/s, {:.1f} "
-      "ms; the usual way {:.1f} GB/s\n",
-      what, rate(between_ms), frames.late, times.count, rate(at_once_ms), times_of(at_once_ms).p50,
-      rate(stock_ms));
+  drawer_->listen_better([this] { better_at_ = Clock::now(); });
+  const data::VolumeBlock shown{large, data::make_brick_maxima(*large, threads), {}, {1, 1, 1}};
+  for (int i = 0; i < 20; ++i)  // shaders are compiled, and bands measured
+    draw_to_nv12(bench::volume_plan(shown, sizes().front(), 3.0 * i));
+  for (const bool alike : {false, true}) arrivals(large, alike, times_of(stock_ms).p50);
+  drawer_->listen_better(nullptr);
+  fmt::print("  waited for, as by a still picture: {:.1f} ms the first, {:.1f} ms the last\n",
+             at_once_ms.front(), at_once_ms.back());
   write_json(fmt::format(
-      R"({{"what": "upload", "bytes": {:.0f}, "gb_per_s": {:.2f}, "goal_gb_per_s": 8, "frames_late": {}, "frames": {}, "at_once_gb_per_s": {:.2f}, "stock_gb_per_s": {:.2f}, "device": "{}"}})",
-      bytes, rate(between_ms), frames.late, times.count, rate(at_once_ms), rate(stock_ms), name_));
+      R"({{"what": "upload waited for", "ms_first": {:.2f}, "ms_last": {:.2f}, "stock_ms": {:.2f}, "device": "{}"}})",
+      at_once_ms.front(), at_once_ms.back(), times_of(stock_ms).p50, name_));
 }
 
 Options parse(int argc, char** argv) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -39,6 +40,7 @@ struct Machine {
   std::vector<bool> skipping;
   std::int64_t now_ns{1000 * kSecondNs};
   std::vector<std::string> warnings;
+  std::function<void()> better;  // of the newest back end
 };
 
 template <typename T>
@@ -106,6 +108,7 @@ class FakeGpu final : public Drawer {
     return {};
   }
   void set_skipping(bool enabled) override { machine_.skipping.push_back(enabled); }
+  void listen_better(const std::function<void()>& better) override { machine_.better = better; }
 
  private:
   Machine& machine_;
@@ -175,6 +178,32 @@ TEST_F(RebuildingDrawerTest, APictureIsDrawnByTheBackEndThatFollowsALostOne) {
   EXPECT_EQ(renderer.drawer_name(), "gpu 2");
   EXPECT_THAT(machine.warnings, ElementsAre(AllOf(HasSubstr("GPU context lost"),
                                                   HasSubstr("rebuilt (1 of 3 within 60 s)"))));
+}
+
+TEST_F(RebuildingDrawerTest, ABetterPictureIsDrawnOfAMovingPlanWhoeverTheBackEnd) {
+  auto moving = std::make_shared<data::RenderPlan>(*plan);
+  moving->still = false;
+  auto still = std::make_shared<data::RenderPlan>(*plan);
+  still->still = true;
+  {
+    Renderer renderer(make(true), {});
+    ASSERT_TRUE(machine.better);
+    machine.better();
+    EXPECT_EQ(renderer.damage(), 0U) << "there is no plan yet";
+    machine.draw_errors = {{ErrorCode::internal, "GPU context lost"}};
+    const PicturePtr before = show(renderer, moving);
+    EXPECT_EQ(machine.made, 2);
+    int wakes = 0;
+    const std::uint64_t listener = renderer.listen([&] { ++wakes; });
+    machine.better();
+    EXPECT_EQ(wakes, 1);
+    EXPECT_NE(*renderer.picture(), before);
+    const PicturePtr exact = show(renderer, still);
+    machine.better();
+    EXPECT_EQ(*renderer.picture(), exact) << "a still picture is never of something else";
+    renderer.unlisten(listener);
+  }
+  EXPECT_FALSE(machine.better) << "nobody listens any more";
 }
 
 TEST_F(RebuildingDrawerTest, APictureInCpuMemoryIsDrawnAgainInPlace) {

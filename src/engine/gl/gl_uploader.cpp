@@ -309,14 +309,15 @@ bool GlUploader::make_spare() {
     kind = spare_kind_;
   }
   auto made = make_block_texture(*kind);
-  if (made) ++textures_made_;
   const std::lock_guard lock(mutex_);
   if (!made) {
     spare_kind_.reset();  // what is short of memory goes without
   } else if (spare_kind_ == kind) {
     spare_ = std::move(*made);
+    ++textures_made_;
   } else {
     trash_.push_back(std::move(*made));
+    ++textures_made_;
   }
   return true;
 }

@@ -259,6 +259,9 @@ tl::expected<PictureWrap::BufferRef, WrapError> EglSource::wrap(const engine::Pi
   if (buffer || buffer.error().kind != WrapError::Kind::cuda) return buffer;
   if (auto negotiated = renegotiate(); !negotiated) return buffer;  // that has been said
   gstx::post_warning(GST_ELEMENT(element_), buffer.error().error);
+  // A picture drawn smaller than the canvas had changed the caps that are new now.
+  if (auto sized = follow_size(picture->size); !sized)
+    return tl::make_unexpected(WrapError{WrapError::Kind::fatal, sized.error()});
   return wrap_.wrap(picture);
 }
 
@@ -307,7 +310,10 @@ GstFlowReturn EglSource::create(GstBuffer** buffer) {
     }
     if (auto sized = follow_size(outgoing->picture->size); !sized) return fail_flow(sized.error());
     auto wrapped = wrap(outgoing->picture);
-    if (!wrapped && wrapped.error().kind == WrapError::Kind::interrupted) return GST_FLOW_FLUSHING;
+    if (!wrapped && wrapped.error().kind == WrapError::Kind::interrupted) {
+      pump->repaint();  // it was not handed out
+      return GST_FLOW_FLUSHING;
+    }
     if (!wrapped && wrapped.error().kind == WrapError::Kind::lost) {
       leave_out(*pump, wrapped.error().error);
       continue;

@@ -52,6 +52,12 @@ void ConsumerGate::on_linked() {
   if (!retired_) parts_.request_idr();
 }
 
+void ConsumerGate::restart(bool linked) {
+  waiting_ = true;
+  blocked_ = false;
+  disabled_ = !linked;
+}
+
 void ConsumerGate::on_overrun() {
   if (retired_ || disabled_ || blocked_.exchange(true)) return;
   parts_.warn(fmt::format("{}: the consumer takes no data; dropping until it does, the others flow",

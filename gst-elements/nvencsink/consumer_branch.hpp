@@ -22,6 +22,7 @@ class ConsumerGate final : public PadPairHandler {
   explicit ConsumerGate(Parts parts) : parts_(std::move(parts)) {}
 
   void on_linked();                   // [application] a new consumer: from its first IDR on
+  void restart(bool linked);          // [state change] a consumer that failed gets another chance
   void on_overrun();                  // [stream] of the encoder: the queue is full
   void retire() { retired_ = true; }  // [application] calls nobody any more
 
@@ -55,6 +56,9 @@ class ConsumerBranch {
 
   // Unlinks from the tee at once; the rest goes down when the consumer lets go of its last buffer.
   static void detach(GstBin* bin, const std::shared_ptr<ConsumerBranch>& branch);
+
+  // [state change] Before anything flows: the first unit is an IDR, so none is asked for.
+  void restart() { gate_->restart(gst_pad_is_linked(ghost_pad_.get()) != FALSE); }
 
   [[nodiscard]] GstPad* ghost_pad() const { return ghost_pad_.get(); }
 

@@ -45,7 +45,9 @@ void FlowBarrier::connect(const Parts& parts) {
 void FlowBarrier::note_death(int generation, const std::string& reason) {
   death_.with([&](Death& death) {
     if (generation != 0 && generation < death.generation_min) return;
-    if (!death.reason) death.reason = reason;
+    if (death.reason) return;
+    death.reason = reason;
+    death.generation = generation;
   });
   parts_.shared->watch.wake();
 }
@@ -104,6 +106,11 @@ FlowBarrier::Filled FlowBarrier::fill_slot() {
     return Filled::gave_up;
   }
   if (*filled == EncoderKeeper::Outcome::other_memory) return Filled::other_memory;
+  // A candidate that did not start has said why; that is not held against the one that did.
+  death_.with([now = parts_.slot->generation()](Death& death) {
+    death.generation_min = now;
+    if (death.generation != 0 && death.generation < now) death.reason.reset();
+  });
   spending_bps_ = input_.settings.bitrate_bps;
   return Filled::ready;
 }

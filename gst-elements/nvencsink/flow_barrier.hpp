@@ -75,6 +75,7 @@ class FlowBarrier final : public PadPairHandler {
   gstx::Ref<GstCaps> caps_;
   struct Death {
     std::optional<std::string> reason;
+    int generation{0};      // of whom; 0: not known
     int generation_min{0};  // whose word counts
   };
   gstx::Guarded<Death> death_;         // [any]

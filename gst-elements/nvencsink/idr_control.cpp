@@ -45,9 +45,11 @@ void IdrControl::request() {
 }
 
 void IdrControl::flag_encoder() {
-  const auto encoder = state_.with([](State& state) {
-    if (std::exchange(state.pending, true)) return gstx::Ref<GstElement>();
-    state.requested_ns = monotonic_ns();
+  const std::int64_t now = monotonic_ns();
+  const auto encoder = state_.with([now](State& state) {
+    if (state.pending && now - state.requested_ns < kRetryNs) return gstx::Ref<GstElement>();
+    state.pending = true;
+    state.requested_ns = now;
     return state.encoder;
   });
   send_force_key_unit(encoder);

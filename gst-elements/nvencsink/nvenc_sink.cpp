@@ -96,6 +96,9 @@ void NvencSink::on_starting() {
   stats_.reset();
   shared_.watch.clear();
   shared_.stopping = false;
+  const std::lock_guard lock(pads_mutex_);
+  for (const auto& [name, branch] : branches_)
+    if (branch) branch->restart();
 }
 
 void NvencSink::on_stopping() {
@@ -110,6 +113,7 @@ void NvencSink::on_stopped() {
 }
 
 GstPad* NvencSink::request_pad(GstPadTemplate* pad_template, const char* wanted) {
+  if (!missing_.empty()) return nullptr;  // `check` says what, at the state change
   std::string name;
   {
     const std::lock_guard lock(pads_mutex_);

@@ -107,11 +107,9 @@ class RebuildingDrawer::WatchedFrame final : public GpuFrame {
                                                   const ConvertOptions& options) override {
     return watched(frame_->convert(layout, size, options));
   }
-  // Where CUDA fails, GL may well read the frame: that is the next road, and it tells what is lost.
+  // `unsupported` where it is CUDA alone that cannot: GL may well read the frame.
   [[nodiscard]] gstx::Result<void> copy_to(const CudaRows& rows) override {
-    auto copied = frame_->copy_to(rows);
-    if (copied || !is_failure(copied.error())) return copied;
-    return fail(ErrorCode::unsupported, copied.error().message);
+    return watched(frame_->copy_to(rows));
   }
 
  private:
@@ -241,8 +239,11 @@ gstx::Result<void> RebuildingDrawer::recover(const Error& error, const std::stop
       return rebuild(error, stop);
     case ErrorCode::unavailable:
       // Made anew, the back end holds no texture but those of this plan.
-      if (!std::exchange(memory_short_, true))
-        return rebuild({error.code, "the GPU is out of memory: " + error.message}, stop);
+      if (!memory_short_) {
+        GSTX_TRY(rebuild({error.code, "the GPU is out of memory: " + error.message}, stop));
+        memory_short_ = on_gpu_;
+        return {};
+      }
       return rest_on_cpu({error.code, "the GPU is still out of memory: " + error.message});
     case ErrorCode::unsupported:
       return rest_on_cpu(error);
@@ -294,7 +295,12 @@ gstx::Result<void> RebuildingDrawer::wait_for_turn(const Error& error,
 }
 
 gstx::Result<void> RebuildingDrawer::rest_on_cpu(const Error& error) {
-  if (!params_.make_cpu) return fail(error);
+  if (!params_.make_cpu) {
+    memory_short_ = false;
+    // Not `unavailable`, which a source takes for "nothing to show yet" and does not tell.
+    return fail(error.code == ErrorCode::unavailable ? ErrorCode::internal : error.code,
+                error.message);
+  }
   GSTX_ASSIGN_OR_RETURN(cpu_, params_.make_cpu());
   cpu_->set_skipping(skipping_);
   const std::int64_t now_ns = params_.now_ns();

@@ -316,7 +316,11 @@ GlDrawerOptions gl_options(const EngineConfig& config) {
 std::unique_ptr<Drawer> outliving(std::unique_ptr<Drawer> gpu, int device,
                                   const EngineConfig& config) {
   RebuildingDrawer::Params params;
-  params.make_gpu = [device, options = gl_options(config)] {
+  const bool hardware_only = config.backend == BackendChoice::automatic;
+  params.make_gpu = [device, options = gl_options(config),
+                     hardware_only]() -> gstx::Result<std::unique_ptr<Drawer>> {
+    // A GPU that EGL lists no more must not be followed by a software rasteriser.
+    if (hardware_only) GSTX_TRY(probe_gl_hardware(device));
     return make_gl_drawer(device, options);
   };
   if (config.backend == BackendChoice::automatic)

@@ -41,6 +41,7 @@ struct Machine {
   std::int64_t now_ns{1000 * kSecondNs};
   std::vector<std::string> warnings;
   std::function<void()> better;  // of the newest back end
+  bool cuda_refuses{false};
 };
 
 template <typename T>
@@ -69,7 +70,10 @@ class FakeFrame final : public GpuFrame {
     return MappedVideo{};
   }
   [[nodiscard]] int cuda_ordinal() const override { return -1; }
-  [[nodiscard]] gstx::Result<void> copy_to(const CudaRows&) override { return usable(); }
+  [[nodiscard]] gstx::Result<void> copy_to(const CudaRows&) override {
+    if (machine_.cuda_refuses) return gstx::fail(ErrorCode::unsupported, "not this context");
+    return usable();
+  }
   [[nodiscard]] int back_end() const { return back_end_; }
 
  private:
@@ -391,12 +395,24 @@ TEST_F(RebuildingDrawerTest, FramesWithoutMemoryToConvertIntoAreDrawnAgainUntilI
 TEST_F(RebuildingDrawerTest, AFrameThatCudaCannotCopyIsNotLost) {
   const auto drawer = make(true);
   const auto frame = drawer->make_frame(kSize);
-  machine.frames_readable = false;
+  machine.cuda_refuses = true;
   const auto copied = (*frame)->copy_to({});
   ASSERT_FALSE(copied.has_value());
   EXPECT_EQ(copied.error().code, ErrorCode::unsupported) << "the next kind of memory is tried";
   EXPECT_TRUE(draw_to_cpu(*drawer).has_value());
   EXPECT_EQ(machine.made, 1);
+}
+
+TEST_F(RebuildingDrawerTest, AFrameThatIsGoneWhenCudaWantsItIsLost) {
+  const auto drawer = make(true);
+  const auto frame = drawer->make_frame(kSize);
+  machine.frames_readable = false;
+  const auto copied = (*frame)->copy_to({});
+  ASSERT_FALSE(copied.has_value());
+  EXPECT_EQ(copied.error().code, ErrorCode::internal) << "CUDA itself is as good as before";
+  machine.frames_readable = true;
+  EXPECT_TRUE(draw_to_cpu(*drawer).has_value());
+  EXPECT_EQ(machine.made, 2);
 }
 
 TEST_F(RebuildingDrawerTest, ABarcodeThatCannotBeWrittenIsALostFrameToo) {

@@ -226,8 +226,13 @@ def soak(program: pathlib.Path, data: pathlib.Path, minutes: float, options: lis
             run.fault(str(error))
         seconds = time.monotonic() - start
         samples.stop()
-        metrics = server.metrics() if server.process.poll() is None else {}
+        metrics = {}
+        try:
+            metrics = server.metrics() if server.process.poll() is None else {}
+        except OSError as error:
+            run.fault(f"/metrics: {error}")
         status = server.stop()
+    rss = samples.rss or [0]
     errors = [line.strip() for line in server.log if line.startswith(("error", "warning")) and "GLib-" not in line]
     run.faults += [f"log: {line}" for line in errors[:10]]
     if status != 0:
@@ -239,7 +244,7 @@ def soak(program: pathlib.Path, data: pathlib.Path, minutes: float, options: lis
             "frames": run.frames, "bytes": run.bytes, "viewers": run.viewers,
             "intent_to_ack_ms": {"p50": percentile(run.ack_ms, .5), "p95": percentile(run.ack_ms, .95)},
             "intent_to_frame_ms": {"p50": percentile(run.frame_ms, .5), "p95": percentile(run.frame_ms, .95)},
-            "rss_mib": {"first": samples.rss[0] >> 20, "max": max(samples.rss) >> 20, "last": samples.rss[-1] >> 20},
+            "rss_mib": {"first": rss[0] >> 20, "max": max(rss) >> 20, "last": rss[-1] >> 20},
             "vram_mib": {"max": max(samples.vram) >> 20, "last": samples.vram[-1] >> 20} if samples.vram else None,
             "metrics": {k: v for k, v in metrics.items() if "vram" in k or "failed" in k or "dropped" in k or "encode_ms" in k or "render_ms" in k}}
 

@@ -35,7 +35,7 @@ IFS=$old
 # Where container run times and WSL put a driver that the loader's cache does not know.
 for folder in /usr/local/nvidia/lib64 /usr/lib/wsl/lib; do
   for soname in libcuda.so.1 libEGL_nvidia.so.0; do
-    if [ -e "$folder/$soname" ] && ! where $soname > /dev/null; then use "$folder"; fi
+    if [ -e "$folder/$soname" ] && ! (where "$soname") > /dev/null; then use "$folder"; fi
   done
 done
 # NVRTC compiles the CUDA kernel for a device that the build did not know.
@@ -54,7 +54,7 @@ done
 if [ -n "$libraries" ]; then export LD_LIBRARY_PATH="$libraries"; else unset LD_LIBRARY_PATH; fi
 
 # glvnd finds a driver's EGL through a file that containers often lack.
-if [ -z "${__EGL_VENDOR_LIBRARY_FILENAMES:-}" ] && [ -z "${__EGL_VENDOR_LIBRARY_DIRS:-}" ] && where libEGL_nvidia.so.0 > /dev/null; then
+if [ -z "${__EGL_VENDOR_LIBRARY_FILENAMES:-}" ] && [ -z "${__EGL_VENDOR_LIBRARY_DIRS:-}" ] && (where libEGL_nvidia.so.0) > /dev/null; then
   vendor=
   for folder in /etc/glvnd/egl_vendor.d /usr/share/glvnd/egl_vendor.d; do
     holds "$folder" '*nvidia*.json' && vendor=known
@@ -64,7 +64,12 @@ fi
 
 caches=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}
 mkdir -p "$caches/napari-cuda-server" 2>/dev/null || true
-[ -w "$caches/napari-cuda-server" ] || caches=${TMPDIR:-/tmp}/napari-cuda-$(id -u)
+if [ ! -w "$caches/napari-cuda-server" ]; then
+  # In a folder that everybody writes to, what lies there may be somebody else's.
+  caches=${TMPDIR:-/tmp}/napari-cuda-$(id -u)
+  mkdir -m 700 "$caches" 2>/dev/null || true
+  [ -O "$caches" ] && [ ! -L "$caches" ] || caches=$(mktemp -d)
+fi
 mkdir -p -m 700 "$caches/napari-cuda-server" 2>/dev/null || true
 export GST_PLUGIN_SYSTEM_PATH_1_0="$here/lib/gstreamer-1.0" GST_PLUGIN_SCANNER_1_0="$here/libexec/gst-plugin-scanner"
 export GST_REGISTRY_1_0="$caches/napari-cuda-server/registry-$(printf %s "$here" | cksum | cut -d' ' -f1).bin"

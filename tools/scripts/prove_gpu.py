@@ -99,7 +99,8 @@ def sanitize(bundle: Bundle, options) -> dict:
     for tool in ("memcheck", "racecheck", "initcheck", "synccheck"):
         done = bundle.run("gpu_test", f"--gtest_filter={SANITIZED}", before=(program, "--tool", tool, "--target-processes", "all", "--error-exitcode", "9"))
         summary = re.findall(r"=+ (?:ERROR|RACECHECK) SUMMARY: (.+)", done.stdout)
-        clean = done.returncode == 0 and summary and all(re.match(r"0 (errors|hazards)", line) for line in summary)
+        passed = re.search(r"^\[  PASSED  \] ([1-9]\d*) test", done.stdout, re.M)
+        clean = passed and done.returncode == 0 and summary and all(re.match(r"0 (errors|hazards)", line) for line in summary)
         notes.append(f"{tool}: {summary[-1] if summary else 'no summary'}")
         if not clean:
             wrong.append(f"{tool}: exit status {done.returncode}, {summary or done.stdout[-300:]}")

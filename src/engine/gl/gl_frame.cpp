@@ -75,15 +75,18 @@ gstx::Result<std::shared_ptr<GlFrames>> GlFrames::make(std::shared_ptr<GlContext
 }
 
 gstx::Result<void> GlFrames::run(const std::function<gstx::Result<void>()>& task) {
+  // Asked here too, since the gl thread may hang in what ends it.
+  if (const auto lost = lost_.copy()) return gstx::fail(*lost);
   gstx::Result<void> result;
   context_->run([&] {
-    if (gpu_->lost) {
-      result = gstx::fail(*gpu_->lost);
+    if (const auto lost = lost_.copy()) {
+      result = gstx::fail(*lost);
       return;
     }
     result = task();
     // What hung or was lost stays so: nobody else shall wait for it.
-    if (!result && is_gpu_lost(result.error())) gpu_->lost = result.error();
+    if (!result && is_gpu_lost(result.error()))
+      lost_.with([&](auto& lost) { lost = result.error(); });
   });
   return result;
 }
@@ -211,8 +214,16 @@ gstx::Result<void> GlFrame::copy_to(const CudaRows& rows) {
                                   rows.stride_bytes, size_.width_px));
   }
   return home_->run([&]() -> gstx::Result<void> {
-    GSTX_ASSIGN_OR_RETURN(CudaGlBuffer* const copy, cuda_copy(rows.context));
-    return copy->copy_to(rows, row_bytes(), static_cast<std::size_t>(size_.height_px));
+    // CUDA would wait without a bound for drawing that hangs.
+    GSTX_TRY(finish_gpu("copying a picture to CUDA"));
+    const auto copied = [&]() -> gstx::Result<void> {
+      GSTX_ASSIGN_OR_RETURN(CudaGlBuffer* const copy, cuda_copy(rows.context));
+      return copy->copy_to(rows, row_bytes(), static_cast<std::size_t>(size_.height_px));
+    }();
+    // What CUDA cannot do GL still may: the frame can be read.
+    if (!copied && copied.error().code == ErrorCode::internal)
+      return gstx::fail(ErrorCode::unsupported, copied.error().message);
+    return copied;
   });
 }
 

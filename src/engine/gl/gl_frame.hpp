@@ -57,14 +57,14 @@ class GlFrames : public std::enable_shared_from_this<GlFrames> {
     VideoShader video;
     GlDownload download;
     GlProgram place;  // compiled on first use
-    std::optional<gstx::Error> lost;
   };
 
   const std::shared_ptr<GlContext> context_;
-  const std::shared_ptr<BufferPool> codes_;   // of frames
-  const std::shared_ptr<BufferPool> stills_;  // one
-  const std::shared_ptr<BufferPool> mapped_;  // for the CPU; null where GL cannot
-  std::shared_ptr<OnGpu> gpu_;                // [gl]
+  const std::shared_ptr<BufferPool> codes_;         // of frames
+  const std::shared_ptr<BufferPool> stills_;        // one
+  const std::shared_ptr<BufferPool> mapped_;        // for the CPU; null where GL cannot
+  std::shared_ptr<OnGpu> gpu_;                      // [gl]
+  gstx::Guarded<std::optional<gstx::Error>> lost_;  // [any]
 };
 
 class GlFrame final : public GpuFrame {

@@ -57,7 +57,18 @@ void TexturePool::want(const std::vector<PoolBlock>& blocks, PictureFor whom) {
     ids.push_back(wanted.block->id);
     if (Entry* const entry = find(wanted.block->id, wanted.is_volume)) entry->picture = picture_;
   }
+  drop_orphans();
   uploader_.want(ids, whom);
+}
+
+// A block that nobody holds will not be drawn again: another one has another id.
+void TexturePool::drop_orphans() {
+  for (auto next = entries_.begin(); next != entries_.end();) {
+    const auto entry = next++;
+    if (entry->upload != nullptr || entry->picture == picture_ || !entry->block.expired()) continue;
+    if (may_have_spare(entry->kind)) uploader_.keep_spare(std::exchange(entry->texture, {}));
+    erase(entry);
+  }
 }
 
 std::vector<UploadPtr> TexturePool::start(std::span<const PoolBlock> blocks) {
@@ -181,7 +192,7 @@ gstx::Result<TexturePool::Entry*> TexturePool::find_or_start(const PoolBlock& wa
     return gstx::fail(ErrorCode::unavailable, "drawing was stopped while uploading");
   const bool with_bricks =
       wanted.bricks != nullptr && check_bricks(block, *wanted.bricks, params_.limits).has_value();
-  Entry entry{.id = block.id, .kind = kind, .picture = picture_};
+  Entry entry{.id = block.id, .block = wanted.block, .kind = kind, .picture = picture_};
   entry.brick_bytes = with_bricks ? brick_bytes(*wanted.bricks) : 0;
   entry.bytes = kind.bytes() + entry.brick_bytes;
   BlockTexture into = make_room(kind.bytes(), room, block.id, &kind);

@@ -92,6 +92,7 @@ class TexturePool {
  private:
   struct Entry {
     std::uint64_t id{0};
+    std::weak_ptr<const data::VoxelBlock> block;
     TextureKind kind;
     BlockTexture texture;  // empty while `upload` is there
     UploadPtr upload;      // null: resident
@@ -111,6 +112,7 @@ class TexturePool {
   [[nodiscard]] gstx::Result<std::size_t> room_for(std::size_t bytes);
   [[nodiscard]] gstx::Result<Upload::Outcome> settle(Entry& entry);
   void settle_ended();
+  void drop_orphans();
   [[nodiscard]] bool may_have_spare(const TextureKind& kind) const;
   void prepare_spare(const TextureKind& kind);
   [[nodiscard]] std::optional<std::size_t> free_bytes() const;

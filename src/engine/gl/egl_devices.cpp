@@ -85,6 +85,7 @@ gstx::Error not_offered(const WantedGpu& wanted) {
 }  // namespace
 
 gstx::Result<std::vector<EglDevice>> list_egl_devices() {
+  const EglGuest guest;
   if (!epoxy_has_egl()) {
     return gstx::fail(ErrorCode::unsupported, "libEGL.so.1 is not installed (apt: libegl1)");
   }
@@ -162,7 +163,12 @@ std::string format_gpu_uuid(const std::array<std::uint8_t, 16>& bytes) {
   return text;
 }
 
+EglGuest::~EglGuest() {
+  if (epoxy_has_egl() && eglGetCurrentContext() == EGL_NO_CONTEXT) eglReleaseThread();
+}
+
 gstx::Result<void*> open_egl_display(const EglDevice& device) {
+  const EglGuest guest;
   const bool surfaceless = device.handle == nullptr;
   EGLDisplay display = eglGetPlatformDisplayEXT(
       surfaceless ? EGL_PLATFORM_SURFACELESS_MESA : EGL_PLATFORM_DEVICE_EXT,

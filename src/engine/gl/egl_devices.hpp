@@ -42,6 +42,16 @@ struct WantedGpu {
 // "GPU-00112233-4455-6677-8899-aabbccddeeff". Pure.
 [[nodiscard]] std::string format_gpu_uuid(const std::array<std::uint8_t, 16>& bytes);
 
+// Around EGL's calls on a thread that is not ours: EGL keeps something for every thread that has called it, and libglvnd frees it
+// twice where such a thread ends while the process does.
+class EglGuest {
+ public:
+  EglGuest() = default;
+  EglGuest(const EglGuest&) = delete;
+  EglGuest& operator=(const EglGuest&) = delete;
+  ~EglGuest();  // leaves a thread alone that has a context current
+};
+
 // An initialised EGLDisplay.
 [[nodiscard]] gstx::Result<void*> open_egl_display(const EglDevice& device);
 

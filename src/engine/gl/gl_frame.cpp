@@ -216,7 +216,7 @@ gstx::Result<void> GlFrame::copy_to(const CudaRows& rows) {
   return home_->run([&]() -> gstx::Result<void> {
     // CUDA would wait without a bound for drawing that hangs.
     GSTX_TRY(finish_gpu("copying a picture to CUDA"));
-    const auto copied = [&]() -> gstx::Result<void> {
+    auto copied = [&]() -> gstx::Result<void> {
       GSTX_ASSIGN_OR_RETURN(CudaGlBuffer* const copy, cuda_copy(rows.context));
       return copy->copy_to(rows, row_bytes(), static_cast<std::size_t>(size_.height_px));
     }();

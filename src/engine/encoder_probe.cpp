@@ -34,26 +34,27 @@ constexpr std::chrono::seconds kFailureKept{30};
 constexpr std::chrono::seconds kDownPatience{5};
 
 // What an element, or nobody in particular (a loader), logs as an error while the tap is there. Stock NVENC elements have no
-// other way of saying why a session does not open. Only one at a time: see the probe's lock.
+// other way of saying why a session does not open. Only one at a time: see the probe's lock. The log functions are called past GStreamer's
+// macros of their names, which compare a function with an object pointer: clang refuses that.
 class ErrorTap {
  public:
   ErrorTap() {
     // A level that was not asked for is not to be printed either.
     silenced_ = std::getenv("GST_DEBUG") == nullptr &&
                 gst_debug_get_default_threshold() < GST_LEVEL_ERROR &&
-                gst_debug_remove_log_function(gst_debug_log_default) > 0;
+                (gst_debug_remove_log_function)(gst_debug_log_default) > 0;
     const GstLogFunction on_line = [](GstDebugCategory* category, GstDebugLevel level, const gchar*,
                                       const gchar*, gint, GObject*, GstDebugMessage* message,
                                       gpointer self) noexcept {
       if (level == GST_LEVEL_ERROR) static_cast<ErrorTap*>(self)->note(category, message);
     };
-    gst_debug_add_log_function(on_line, this, nullptr);
+    (gst_debug_add_log_function)(on_line, this, nullptr);
     for (const char* name : kCategories) raise(name);
   }
   ~ErrorTap() {
     for (const auto& [category, level] : raised_) gst_debug_category_set_threshold(category, level);
     gst_debug_remove_log_function_by_data(this);
-    if (silenced_) gst_debug_add_log_function(gst_debug_log_default, nullptr, nullptr);
+    if (silenced_) (gst_debug_add_log_function)(gst_debug_log_default, nullptr, nullptr);
   }
   ErrorTap(const ErrorTap&) = delete;
   ErrorTap& operator=(const ErrorTap&) = delete;

@@ -35,7 +35,9 @@ bool MemoryWait::take_event(GstEvent* event, GstElement* after) {
     const auto pad = gstx::Ref<GstPad>::adopt(gst_element_get_static_pad(after, "sink"));
     return gst_pad_send_event(pad.get(), owned.release()) != FALSE;
   }
-  held_ = held_ || GST_EVENT_IS_STICKY(event);
+  // GST_EVENT_IS_STICKY mixes two enums, which clang refuses.
+  const auto flags = static_cast<unsigned>(gst_event_type_get_flags(GST_EVENT_TYPE(event)));
+  held_ = held_ || (flags & static_cast<unsigned>(GST_EVENT_TYPE_STICKY)) != 0;
   return true;
 }
 
